@@ -1,0 +1,1 @@
+"""Pure parts of the agent: protocol state machine, back-off, identity, life cycle."""

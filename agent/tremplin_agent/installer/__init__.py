@@ -1,0 +1,1 @@
+"""The installer inside the .bin: checks, unpacking, boot registration, enrolment."""

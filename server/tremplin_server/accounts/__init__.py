@@ -1,0 +1,1 @@
+"""People, API accounts and their tokens."""

@@ -1,0 +1,71 @@
+"""Tables of people, API accounts and access tokens."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from tremplin_server.db import Model
+from tremplin_server.permissions import Role
+
+
+class User(Model):
+    """A person who signs in. password_hash is argon2id, never anything reversible."""
+
+    __tablename__ = "user"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    username: Mapped[str] = mapped_column(String(64), unique=True)
+    password_hash: Mapped[str] = mapped_column(String(255))
+    public_display_name: Mapped[str] = mapped_column(String(64))
+    private_display_name: Mapped[str] = mapped_column(String(64))
+    email_address: Mapped[str] = mapped_column(String(255), default="")
+    preferred_email_language: Mapped[str] = mapped_column(String(10), default="en-us")
+    role: Mapped[Role] = mapped_column(String(16), default=Role.TECHNICIAN)
+    enabled: Mapped[bool] = mapped_column(default=True)
+    failed_logins: Mapped[int] = mapped_column(default=0)
+    locked_until: Mapped[datetime | None]
+    password_expiration: Mapped[datetime | None]
+    password_reset_next_login: Mapped[bool] = mapped_column(default=False)
+    two_factor_required: Mapped[bool] = mapped_column(default=False)
+    last_authentication: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    session_epoch: Mapped[int] = mapped_column(default=0)
+    """Part of every sign-in cookie: raising it signs the person out everywhere."""
+
+
+class ApiAccount(Model):
+    """A program that calls the API with OAuth2 client credentials."""
+
+    __tablename__ = "api_account"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(255), unique=True)
+    comments: Mapped[str] = mapped_column(Text, default="")
+    enabled: Mapped[bool] = mapped_column(default=True)
+    client_id: Mapped[str] = mapped_column(String(40), unique=True)
+    secret_hash: Mapped[str] = mapped_column(String(64))
+    """Hex SHA-256 of the 256-bit random secret; such a secret needs no slow hash."""
+    ip_addresses: Mapped[str] = mapped_column(Text, default="")
+    failed_login_attempts: Mapped[int] = mapped_column(default=0)
+    failed_login_expiration: Mapped[datetime | None]
+    perm_configuration: Mapped[bool] = mapped_column(default=True)
+    perm_command: Mapped[str] = mapped_column(String(16), default="full_access")
+    """deny, read_only or full_access: read_only may only GET."""
+    created_at: Mapped[datetime]
+
+
+class ApiToken(Model):
+    """A Bearer token; only its hash is kept."""
+
+    __tablename__ = "api_token"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(
+        ForeignKey("api_account.id", ondelete="CASCADE"), index=True
+    )
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    issued_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)

@@ -1,0 +1,1 @@
+"""Jump Clients: their records, enrolment, life cycle, commands, tombstones and drift."""

@@ -1,0 +1,102 @@
+"""The life cycle of a record: pure values, no I/O.
+
+`lost` and `outdated` are labels that are computed, not states. `gone` is no state of a
+record: the row is deleted and a tombstone stays until the host confirmed.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from tremplin_server.errors import Conflict
+
+
+class State(StrEnum):
+    """Where a record stands."""
+
+    PENDING = "pending"
+    ONLINE = "online"
+    OFFLINE = "offline"
+    DISABLED = "disabled"
+    UNINSTALLED = "uninstalled"
+    REMOVING = "removing"
+
+
+class Event(StrEnum):
+    """What can happen to a record."""
+
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"
+    DISABLED = "disabled"
+    ENABLED = "enabled"
+    UNINSTALL_ORDERED = "uninstall_ordered"
+    HOST_UNINSTALLED = "host_uninstalled"
+    REENROLLED = "reenrolled"
+
+
+_S, _E = State, Event
+_TRANSITIONS: dict[tuple[State, Event], State] = {
+    (_S.PENDING, _E.CONNECTED): _S.ONLINE,
+    (_S.OFFLINE, _E.CONNECTED): _S.ONLINE,
+    (_S.ONLINE, _E.CONNECTED): _S.ONLINE,
+    (_S.DISABLED, _E.CONNECTED): _S.DISABLED,
+    (_S.REMOVING, _E.CONNECTED): _S.REMOVING,
+    (_S.UNINSTALLED, _E.CONNECTED): _S.ONLINE,
+    (_S.ONLINE, _E.DISCONNECTED): _S.OFFLINE,
+    (_S.OFFLINE, _E.DISCONNECTED): _S.OFFLINE,
+    (_S.PENDING, _E.DISCONNECTED): _S.PENDING,
+    (_S.DISABLED, _E.DISCONNECTED): _S.DISABLED,
+    (_S.REMOVING, _E.DISCONNECTED): _S.REMOVING,
+    (_S.UNINSTALLED, _E.DISCONNECTED): _S.UNINSTALLED,
+    (_S.ONLINE, _E.DISABLED): _S.DISABLED,
+    (_S.DISABLED, _E.DISABLED): _S.DISABLED,
+    (_S.REMOVING, _E.DISABLED): _S.REMOVING,
+    (_S.DISABLED, _E.ENABLED): _S.ONLINE,
+    (_S.ONLINE, _E.ENABLED): _S.ONLINE,
+    (_S.REMOVING, _E.ENABLED): _S.REMOVING,
+}
+_FROM_ANY = {
+    _E.UNINSTALL_ORDERED: _S.REMOVING,
+    _E.HOST_UNINSTALLED: _S.UNINSTALLED,
+    _E.REENROLLED: _S.PENDING,
+}
+
+
+def after(state: State, event: Event) -> State:
+    """Return the state that `event` leads to; Conflict (client.state) if it cannot happen.
+
+    An uninstalled record cannot be ordered to uninstall: there is nobody to obey.
+    """
+    if event is Event.UNINSTALL_ORDERED and state is State.UNINSTALLED:
+        raise Conflict("client.uninstalled")
+    if event in _FROM_ANY:
+        return _FROM_ANY[event]
+    following = _TRANSITIONS.get((state, event))
+    if following is None:
+        raise Conflict("client.state", state=state.value, event=event.value)
+    return following
+
+
+def is_lost(state: State, last_seen: datetime | None, now: datetime, lost_days: int) -> bool:
+    """Return whether an unconnected record was last seen more than `lost_days` days ago."""
+    if state is not State.OFFLINE or last_seen is None:
+        return False
+    return now - last_seen > timedelta(days=lost_days)
+
+
+def offline_limit(max_offline_minutes: int, delete_days: int) -> timedelta:
+    """Return how long a client may be away before both sides drop it.
+
+    max_offline_minutes: 0 follows the site's delete_days.
+    """
+    if max_offline_minutes > 0:
+        return timedelta(minutes=max_offline_minutes)
+    return timedelta(days=delete_days)
+
+
+def is_expired(
+    last_seen: datetime, now: datetime, max_offline_minutes: int, delete_days: int
+) -> bool:
+    """Return whether a client that is away has passed its offline limit."""
+    return now - last_seen > offline_limit(max_offline_minutes, delete_days)

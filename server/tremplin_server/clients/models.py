@@ -1,0 +1,150 @@
+"""Tables of Jump Clients, their stored commands, tombstones and the server's workers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from tremplin_server.clients.lifecycle import State
+from tremplin_server.db import Model
+from tremplin_server.groups.models import Owned, one_owner
+
+
+class JumpClient(Owned, Model):
+    """The server's half of a Jump Client; the agent on the host is the other."""
+
+    __tablename__ = "jump_client"
+    __table_args__ = (one_owner(), {"sqlite_autoincrement": True})
+    """An id is never given out twice: a late agent must not meet another's record."""
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    state: Mapped[State] = mapped_column(String(16), default=State.PENDING, index=True)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    """Raw Ed25519 public key of the agent."""
+    fingerprint: Mapped[str] = mapped_column(String(64), index=True)
+    external_id: Mapped[str | None] = mapped_column(String(255), unique=True)
+    installer_id: Mapped[int | None] = mapped_column(
+        ForeignKey("installer.id", ondelete="SET NULL")
+    )
+
+    name: Mapped[str] = mapped_column(String(128), index=True)
+    tag: Mapped[str] = mapped_column(String(64), default="", index=True)
+    comments: Mapped[str] = mapped_column(String(1024), default="")
+    jump_policy_id: Mapped[int | None] = mapped_column(ForeignKey("jump_policy.id"))
+    attended_session_policy_id: Mapped[int | None] = mapped_column(ForeignKey("session_policy.id"))
+    unattended_session_policy_id: Mapped[int | None] = mapped_column(
+        ForeignKey("session_policy.id")
+    )
+    connection_type: Mapped[str] = mapped_column(String(16), default="active")
+    max_offline_minutes: Mapped[int] = mapped_column(default=0)
+    ephemeral: Mapped[bool] = mapped_column(default=False)
+    pinned_forever: Mapped[bool] = mapped_column(default=False)
+    """Never purged for being offline."""
+    is_quiet: Mapped[bool] = mapped_column(default=False)
+    customer_client_start_mode: Mapped[str] = mapped_column(String(16), default="normal")
+    public_site_address: Mapped[str] = mapped_column(String(128), default="")
+
+    hostname: Mapped[str] = mapped_column(String(255), default="", index=True)
+    fqdn: Mapped[str] = mapped_column(String(255), default="")
+    operating_system: Mapped[str] = mapped_column(String(255), default="")
+    platform: Mapped[str] = mapped_column(String(32), default="")
+    agent_version: Mapped[str] = mapped_column(String(32), default="")
+    public_ip: Mapped[str] = mapped_column(String(64), default="")
+    private_ip: Mapped[str] = mapped_column(String(64), default="")
+    console_user: Mapped[str] = mapped_column(String(255), default="")
+    install_mode: Mapped[str] = mapped_column(String(16), default="unknown")
+    """unknown, user or service."""
+    install_dir: Mapped[str] = mapped_column(Text, default="")
+    run_as: Mapped[str] = mapped_column(String(255), default="")
+    startup: Mapped[str] = mapped_column(String(16), default="")
+    statistics: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    last_connect: Mapped[datetime | None]
+    last_disconnect: Mapped[datetime | None]
+    last_seen: Mapped[datetime | None] = mapped_column(index=True)
+    last_access: Mapped[datetime | None]
+    worker_id: Mapped[str | None] = mapped_column(String(64), index=True)
+    """The worker that holds the control channel now."""
+
+
+class Command(Model):
+    """An order for an agent, kept until it is acknowledged."""
+
+    __tablename__ = "command"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    client_id: Mapped[int] = mapped_column(
+        ForeignKey("jump_client.id", ondelete="CASCADE"), index=True
+    )
+    kind: Mapped[str] = mapped_column(String(16))
+    body: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    created_at: Mapped[datetime]
+    created_by: Mapped[str] = mapped_column(String(255))
+
+
+class Tombstone(Model):
+    """What is left of a deleted record until the host confirmed that its half is gone.
+
+    kind `deleted`: the key may still connect, once, to be told to uninstall itself.
+    kind `replaced`: the key is revoked because the same machine enrolled anew.
+    """
+
+    __tablename__ = "tombstone"
+    __table_args__ = (Index("ix_tombstone_open", "closed_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    client_id: Mapped[int] = mapped_column(index=True)
+    """The id that the record had; not a foreign key, and never given out again."""
+    public_key: Mapped[bytes] = mapped_column(LargeBinary(32), index=True)
+    command_id: Mapped[str] = mapped_column(String(36))
+    external_id: Mapped[str | None] = mapped_column(String(255), index=True)
+    name: Mapped[str] = mapped_column(String(128))
+    hostname: Mapped[str] = mapped_column(String(255), default="")
+    jump_group: Mapped[str] = mapped_column(String(255), default="")
+    deleted_at: Mapped[datetime]
+    deleted_by: Mapped[str] = mapped_column(String(255))
+    reason: Mapped[str] = mapped_column(Text, default="")
+    closed_at: Mapped[datetime | None]
+    closed_by: Mapped[str] = mapped_column(String(32), default="")
+    """How it was closed: host (confirmed), uninstalled (was gone before), hand, replaced."""
+
+
+class UnknownKey(Model):
+    """An agent whose key no record has, as after a restore: listed, never removed."""
+
+    __tablename__ = "unknown_key"
+
+    client_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    hostname: Mapped[str] = mapped_column(String(255), default="")
+    fingerprint: Mapped[str] = mapped_column(String(64), default="")
+    public_ip: Mapped[str] = mapped_column(String(64), default="")
+    first_seen: Mapped[datetime]
+    last_seen: Mapped[datetime]
+
+
+class Worker(Model):
+    """A running gateway; without a heartbeat for a while it counts as dead."""
+
+    __tablename__ = "worker"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    host: Mapped[str] = mapped_column(String(255))
+    pid: Mapped[int]
+    started_at: Mapped[datetime]
+    heartbeat_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Secret(Model):
+    """A key of the site that all workers share, such as the identity key; PEM or raw."""
+
+    __tablename__ = "secret"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime]

@@ -1,0 +1,200 @@
+"""Configuration: defaults, then a TOML file, then the environment; it fails loudly.
+
+Every field of `Config` is a key of the file and, in upper case behind `TREMPLIN_`, a
+variable of the environment. A secret can come from a file: `TREMPLIN_SECRET_KEY_FILE`
+names it. An unknown key, a value of the wrong type and a file that cannot be read are
+errors (`config.invalid`), never ignored.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tremplin_server.errors import TremplinError
+
+PREFIX = "TREMPLIN_"
+FILE_VARIABLE = "TREMPLIN_CONFIG"
+SECRETS = ("secret_key", "database_url")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What the operator chose.
+
+    Times are in the unit that the name ends with. Limits of 0 mean: none.
+    """
+
+    data_dir: Path = Path("/var/lib/tremplin")
+    database_url: str = ""
+    secret_key: str = field(default="", repr=False)
+    bind: str = "0.0.0.0"  # noqa: S104 - agents come from everywhere
+    port: int = 8443
+    public_urls: tuple[str, ...] = ()
+    workers: int = 1
+    http_threads: int = 16
+    tls: bool = True
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    trusted_proxies: int = 0
+    payload_dir: Path | None = None
+    log_level: str = "info"
+    log_format: str = "text"
+    language: str = "en"
+    heartbeat_seconds: int = 15
+    statistics_seconds: int = 300
+    lost_days: int = 15
+    delete_days: int = 180
+    uninstalled_records: str = "keep"
+    limit_clients: int = 0
+    limit_active_clients: int = 0
+    enrolments_per_second: int = 50
+    api_requests_per_second: int = 20
+    api_requests_per_hour: int = 15_000
+    sign_in_attempts: int = 5
+    sign_in_lock_minutes: int = 15
+    strict: bool = False
+
+    @property
+    def sqlite(self) -> bool:
+        """Whether the embedded database is used."""
+        return self.effective_database_url.startswith("sqlite")
+
+    @property
+    def effective_database_url(self) -> str:
+        """The SQLAlchemy URL: as given, or SQLite in the data directory."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'tremplin.db'}"
+
+    @property
+    def effective_public_urls(self) -> tuple[str, ...]:
+        """Base URLs that agents dial; this machine's own name when none is given."""
+        if self.public_urls:
+            return self.public_urls
+        return (f"https://localhost:{self.port}",)
+
+
+_CHOICES = {
+    "log_level": ("debug", "info", "warning", "error"),
+    "log_format": ("text", "json"),
+    "language": ("en", "fr"),
+    "uninstalled_records": ("keep", "remove"),
+}
+_AT_LEAST = {
+    "port": 1,
+    "workers": 1,
+    "http_threads": 1,
+    "heartbeat_seconds": 1,
+    "statistics_seconds": 5,
+    "lost_days": 1,
+    "delete_days": 15,
+}
+
+
+def load(environment: Mapping[str, str], file: Path | None = None) -> Config:
+    """Return the configuration of `file` (or the one TREMPLIN_CONFIG names) and environment.
+
+    Raises TremplinError `config.invalid`, naming the key and what it takes.
+    """
+    path = file or (Path(environment[FILE_VARIABLE]) if FILE_VARIABLE in environment else None)
+    values: dict[str, Any] = _from_file(path) if path else {}
+    values.update(_from_environment(environment))
+    known = {f.name: f for f in fields(Config)}
+    for name in values:
+        if name not in known:
+            raise _wrong(f"unknown key {name}")
+    typed = {name: _typed(name, str(known[name].type), value) for name, value in values.items()}
+    config = Config(**typed)
+    _check(config)
+    return config
+
+
+def _wrong(detail: str) -> TremplinError:
+    return TremplinError("config.invalid", detail=detail)
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise _wrong(f"{path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise _wrong(f"{path}: {error}") from error
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for variable, value in environment.items():
+        if not variable.startswith(PREFIX) or variable == FILE_VARIABLE:
+            continue
+        name = variable[len(PREFIX) :].lower()
+        if name.endswith("_file") and name[:-5] in SECRETS:
+            try:
+                values[name[:-5]] = Path(value).read_text("utf-8").strip()
+            except OSError as error:
+                raise _wrong(f"{variable}: {value} cannot be read: {error.strerror}") from error
+        else:
+            values[name] = value
+    return values
+
+
+def _typed(name: str, annotation: str, value: Any) -> Any:
+    try:
+        if annotation == "int":
+            if isinstance(value, bool):
+                raise ValueError
+            return int(value)
+        if annotation == "bool":
+            return _boolean(value)
+        if annotation.startswith("Path"):
+            return Path(str(value)) if str(value) else None
+        if annotation.startswith("tuple"):
+            parts = value.replace(",", " ").split() if isinstance(value, str) else value
+            return tuple(str(part).rstrip("/") for part in parts)
+        if not isinstance(value, str):
+            raise ValueError
+        return value
+    except (ValueError, TypeError) as error:
+        raise _wrong(f"{name} takes {_word(annotation)}") from error
+
+
+def _word(annotation: str) -> str:
+    words = {"int": "a whole number", "bool": "true or false", "str": "a text"}
+    return words.get(annotation, "a list of texts")
+
+
+def _boolean(value: Any) -> bool:
+    word = str(value).lower()
+    if word in ("1", "true", "yes", "on"):
+        return True
+    if word in ("0", "false", "no", "off"):
+        return False
+    raise ValueError(word)
+
+
+def _check(config: Config) -> None:
+    for name, choices in _CHOICES.items():
+        if getattr(config, name) not in choices:
+            raise _wrong(f"{name} must be one of {', '.join(choices)}")
+    for name, least in _AT_LEAST.items():
+        if getattr(config, name) < least:
+            raise _wrong(f"{name} must be at least {least}")
+    if config.port > 65535:
+        raise _wrong("port must be at most 65535")
+    for url in config.public_urls:
+        parts = urlsplit(url)
+        if parts.scheme != "https" or not parts.hostname:
+            raise _wrong("public_urls takes addresses of the form https://host[:port]")
+    if (config.tls_certificate is None) != (config.tls_key is None):
+        raise _wrong("tls_certificate and tls_key go together")
+    if config.workers > 1 and config.sqlite:
+        raise TremplinError("server.sqlite_workers")
+
+
+def from_environment() -> Config:
+    """Return the configuration of this process's environment."""
+    return load(os.environ)

@@ -1,0 +1,161 @@
+"""The database: engine, model base, and the unit of work that services take.
+
+Flask-SQLAlchemy owns the engine and the metadata (Flask-Migrate reads it). Services never
+touch a global session: they take a `Work`, which carries the session, the clock, the
+configuration, the actor and the notices that go out on the bus after the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import DateTime, Dialect, Engine, MetaData, event
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import DeclarativeBase, Session, registry
+from sqlalchemy.types import TypeDecorator
+
+from tremplin_server.clock import Clock
+from tremplin_server.config import Config
+from tremplin_server.permissions import Actor
+
+READ_ONLY = "tremplin_read_only"
+BUSY_TIMEOUT_MS = 15_000
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A timezone-aware UTC datetime on every database (SQLite stores it naive)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a datetime without a time zone must not reach the database")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of all models; constraint names are fixed so that migrations can name them."""
+
+    registry = registry(
+        metadata=MetaData(
+            naming_convention={
+                "ix": "ix_%(column_0_label)s",
+                "uq": "uq_%(table_name)s_%(column_0_name)s",
+                "ck": "ck_%(table_name)s_%(constraint_name)s",
+                "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+                "pk": "pk_%(table_name)s",
+            }
+        ),
+        type_annotation_map={datetime: UtcDateTime},
+    )
+
+
+db = SQLAlchemy(model_class=Base)
+if TYPE_CHECKING:
+    Model = Base
+else:
+    Model = db.Model
+
+
+class Publisher(Protocol):
+    """Where notices go after a commit; the gateway's bus is one."""
+
+    def publish(self, topic: str, body: Mapping[str, Any]) -> None:
+        """Hand `body` (JSON) to every listener of `topic`, from any thread; never blocks."""
+
+
+class SilentPublisher:
+    """For the command line and tests: nobody listens."""
+
+    def publish(self, topic: str, body: Mapping[str, Any]) -> None:
+        return None
+
+
+@dataclass(slots=True)
+class Work:
+    """One unit of work: everything a service may use, and nothing else."""
+
+    session: Session
+    clock: Clock
+    config: Config
+    actor: Actor
+    publisher: Publisher = field(default_factory=SilentPublisher)
+    _notices: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def now(self) -> datetime:
+        """Return the time of this work's clock, UTC."""
+        return self.clock.now()
+
+    def notify(self, topic: str, **body: Any) -> None:
+        """Queue a notice; it goes out only when the work commits."""
+        self._notices.append((topic, body))
+
+    def commit(self) -> None:
+        """Commit, then send the notices."""
+        self.session.commit()
+        notices, self._notices = self._notices, []
+        for topic, body in notices:
+            self.publisher.publish(topic, body)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Makes units of work on one engine; shared by all threads of a process."""
+
+    engine: Engine
+    clock: Clock
+    config: Config
+    publisher: Publisher = field(default_factory=SilentPublisher)
+
+    @contextmanager
+    def work(self, actor: Actor, *, read_only: bool = False) -> Iterator[Work]:
+        """Open a unit of work; commit when the block ends well, roll back when it raises.
+
+        read_only: takes no write lock on SQLite; writing in it is an error there.
+        """
+        engine = self.engine.execution_options(**{READ_ONLY: True}) if read_only else self.engine
+        with Session(engine, expire_on_commit=False) as session:
+            work = Work(session, self.clock, self.config, actor, self.publisher)
+            yield work
+            work.commit()
+
+
+def prepare_engine(engine: Engine) -> None:
+    """Set up SQLite for several threads: WAL, foreign keys, write lock at BEGIN.
+
+    SQLite upgrades a read transaction to a write one only if nobody wrote meanwhile and
+    fails at once otherwise, whatever the time-out; taking the lock at BEGIN waits instead.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=NORMAL",
+            "foreign_keys=ON",
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        read_only = connection.get_execution_options().get(READ_ONLY, False)
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")

@@ -1,0 +1,218 @@
+"""The one catalogue of errors.
+
+TremplinError                  anything a user or a client of ours can be told
+├── NotFound                   the thing asked for is not there
+├── Conflict                   its state forbids what was asked
+├── Invalid                    a value is wrong; `fields` says which
+├── Denied                     the caller may not
+└── Unavailable                busy or too slow; trying again may help
+
+Domain code raises; only an edge (page, API, CLI, gateway) turns an error into a page, a
+problem body, an exit status or a close code. A `Entry` is written once: stable code,
+HTTP status, exit status, English and French. Installer failures come from
+`tremplin_agent.codes`, which must know their words where there is no server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tremplin_agent.codes import FAILURES, Code
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row: the texts are `str.format` templates over the error's parameters."""
+
+    status: int
+    exit_status: int
+    en: str
+    fr: str
+
+
+CATALOGUE: dict[str, Entry] = {
+    "request.not_found": Entry(
+        404, 4, "{what} {id} does not exist", "{what} {id} n'existe pas"
+    ),
+    "request.invalid": Entry(
+        422, 2, "one or more values are invalid", "une ou plusieurs valeurs sont invalides"
+    ),
+    "request.malformed": Entry(
+        400, 2, "the request cannot be read: {detail}", "requête illisible : {detail}"
+    ),
+    "request.method": Entry(
+        405, 2, "this method is not allowed here", "cette méthode n'est pas permise ici"
+    ),
+    "request.too_many": Entry(
+        429, 6, "too many requests; try again in {seconds} s",
+        "trop de requêtes ; réessayez dans {seconds} s",
+    ),
+    "request.too_large": Entry(
+        413, 2, "the request body is too large", "le corps de la requête est trop grand"
+    ),
+    "request.internal": Entry(
+        500, 70, "internal error; the log has it under request {request_id}",
+        "erreur interne ; le journal la garde sous la requête {request_id}",
+    ),
+    "auth.required": Entry(
+        401, 5, "sign in or send a valid access token", "connectez-vous ou envoyez un jeton valable"
+    ),
+    "auth.bad_credentials": Entry(
+        401, 5, "the name or the secret is wrong", "le nom ou le secret est faux"
+    ),
+    "auth.locked": Entry(
+        401, 5, "too many failed attempts; the account is locked until {until}",
+        "trop d'échecs ; le compte est verrouillé jusqu'à {until}",
+    ),
+    "auth.disabled": Entry(401, 5, "this account is disabled", "ce compte est désactivé"),
+    "auth.address": Entry(
+        403, 5, "this account may not sign in from {address}",
+        "ce compte ne peut pas se connecter depuis {address}",
+    ),
+    "auth.denied": Entry(
+        403, 5, "you do not have the right to do that ({permission})",
+        "vous n'avez pas le droit de faire cela ({permission})",
+    ),
+    "account.exists": Entry(
+        409, 3, "an account named {name} exists already", "un compte nommé {name} existe déjà"
+    ),
+    "account.last_administrator": Entry(
+        409, 3, "the last administrator cannot be removed or demoted",
+        "le dernier administrateur ne peut être ni retiré ni rétrogradé",
+    ),
+    "account.administrator": Entry(
+        409, 3, "an administrator cannot be deleted here; demote the account first",
+        "un administrateur ne peut être supprimé ici ; rétrogradez d'abord le compte",
+    ),
+    "group.not_empty": Entry(
+        409, 3, "the Jump Group {name} still has {count} Jump Clients",
+        "le Jump Group {name} contient encore {count} Jump Clients",
+    ),
+    "installer.revoked": Entry(
+        409, 3, "this installer was revoked", "cet installeur a été révoqué"
+    ),
+    "installer.payload_missing": Entry(
+        503, 6, "the server has no payload for {platform}; run `make build` or set payload_dir",
+        "le serveur n'a pas l'installeur {platform} ; lancez `make build` ou réglez payload_dir",
+    ),
+    "client.missing": Entry(
+        404, 4, "the Jump Client {id} does not exist", "le Jump Client {id} n'existe pas"
+    ),
+    "client.offline": Entry(
+        409, 3, "the Jump Client is offline", "le Jump Client est hors ligne"
+    ),
+    "client.uninstalled": Entry(
+        409, 3, "the Jump Client was uninstalled", "le Jump Client a été désinstallé"
+    ),
+    "client.removing": Entry(
+        409, 3, "the Jump Client is already being removed",
+        "le Jump Client est déjà en cours de suppression",
+    ),
+    "client.external_id_taken": Entry(
+        409, 3, "another Jump Client ({id}) has this external id",
+        "un autre Jump Client ({id}) porte cet identifiant externe",
+    ),
+    "client.state": Entry(
+        409, 3, "a Jump Client that is {state} cannot take {event}",
+        "un Jump Client dans l'état {state} ne peut pas recevoir {event}",
+    ),
+    "enrol.clone": Entry(
+        409, 3, "another machine is connected with this identity; this one must enrol anew",
+        "une autre machine est connectée avec cette identité ; celle-ci doit s'inscrire à nouveau",
+    ),
+    "enrol.key_replaced": Entry(
+        409, 3, "this identity was replaced by a newer installation on the same machine",
+        "cette identité a été remplacée par une installation plus récente sur la même machine",
+    ),
+    "enrol.bad_proof": Entry(
+        401, 5, "the signature does not match the known key",
+        "la signature ne correspond pas à la clé connue",
+    ),
+    "enrol.busy": Entry(
+        429, 6, "too many enrolments at once; the agent tries again by itself",
+        "trop d'inscriptions à la fois ; l'agent réessaie de lui-même",
+    ),
+    "protocol.version": Entry(
+        409, 3, "the agent speaks another version of the protocol",
+        "l'agent parle une autre version du protocole",
+    ),
+    "protocol.error": Entry(
+        400, 3, "the agent sent something unreadable", "l'agent a envoyé une trame illisible"
+    ),
+    "config.invalid": Entry(
+        500, 78, "configuration: {detail}", "configuration : {detail}"
+    ),
+    "server.sqlite_workers": Entry(
+        500, 78, "SQLite serves one worker only; set workers to 1 or database_url to PostgreSQL",
+        "SQLite ne sert qu'un seul worker ; mettez workers à 1 ou database_url vers PostgreSQL",
+    ),
+    "server.not_initialised": Entry(
+        500, 78, "the database is not initialised; run `tremplin init` first",
+        "la base n'est pas initialisée ; lancez d'abord `tremplin init`",
+    ),
+    "push.host": Entry(502, 9, "{host}: {detail}", "{host} : {detail}"),
+}  # fmt: skip
+
+_STATUS_OF_FAILURE = {
+    Code.INSTALL_KEY_UNKNOWN: 404,
+    Code.INSTALL_BAD_VALUE: 422,
+    Code.INSTALL_OVERRIDE_DENIED: 403,
+    Code.ENROL_NOT_ALLOWED: 403,
+}
+for _code, _failure in FAILURES.items():
+    CATALOGUE[_code.value] = Entry(
+        _STATUS_OF_FAILURE.get(_code, 409), _failure.exit_status, _failure.en, _failure.fr
+    )
+
+
+class TremplinError(Exception):
+    """An error of the catalogue.
+
+    code: a key of CATALOGUE. parameters: the values of its template; never a secret.
+    """
+
+    def __init__(self, code: str, **parameters: object) -> None:
+        self.code = code
+        self.entry = CATALOGUE[code]
+        self.parameters = parameters
+        super().__init__(self.text("en"))
+
+    def text(self, language: str) -> str:
+        """Return the message in `language`, a code such as `fr` or `en-us`."""
+        template = self.entry.fr if language.lower().startswith("fr") else self.entry.en
+        return template.format(**self.parameters)
+
+
+class NotFound(TremplinError):
+    """The thing asked for is not there."""
+
+
+class Conflict(TremplinError):
+    """The state of the thing forbids what was asked."""
+
+
+class Denied(TremplinError):
+    """The caller may not do this."""
+
+
+class Unavailable(TremplinError):
+    """Busy or too slow; trying again may help. retry_after is in seconds."""
+
+    retry_after: int = 1
+
+
+class Invalid(TremplinError):
+    """One or more values are wrong.
+
+    fields: field name → messages, in the form of the API's 422 body.
+    """
+
+    def __init__(self, fields: Mapping[str, Sequence[str]], code: str = "request.invalid") -> None:
+        self.fields = {name: list(messages) for name, messages in fields.items()}
+        super().__init__(code)
+
+    def text(self, language: str) -> str:
+        details = "; ".join(f"{k}: {', '.join(v)}" for k, v in self.fields.items())
+        head = super().text(language)
+        return f"{head} ({details})" if details else head

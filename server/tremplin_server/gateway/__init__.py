@@ -1,0 +1,1 @@
+"""WebSockets: the control channel of the agents, the bus between workers, housekeeping."""

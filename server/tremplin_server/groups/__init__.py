@@ -1,0 +1,1 @@
+"""Jump Groups, shared and personal, and who may use them."""

@@ -1,0 +1,92 @@
+"""Who acts, and what each role may do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tremplin_server.errors import Denied
+
+
+class Permission(StrEnum):
+    """Everything that can be allowed or refused."""
+
+    ACCOUNTS_READ = "accounts.read"
+    ACCOUNTS_WRITE = "accounts.write"
+    GROUPS_READ = "groups.read"
+    GROUPS_WRITE = "groups.write"
+    INSTALLERS_READ = "installers.read"
+    INSTALLERS_WRITE = "installers.write"
+    CLIENTS_READ = "clients.read"
+    CLIENTS_WRITE = "clients.write"
+    CLIENTS_DELETE = "clients.delete"
+    AUDIT_READ = "audit.read"
+    SEE_ALL_GROUPS = "groups.see_all"
+
+
+class Role(StrEnum):
+    """What a person is on this site."""
+
+    ADMINISTRATOR = "administrator"
+    TECHNICIAN = "technician"
+    AUDITOR = "auditor"
+
+
+_READ = frozenset(
+    {
+        Permission.GROUPS_READ,
+        Permission.INSTALLERS_READ,
+        Permission.CLIENTS_READ,
+    }
+)
+ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.ADMINISTRATOR: frozenset(Permission),
+    Role.TECHNICIAN: _READ
+    | {Permission.INSTALLERS_WRITE, Permission.CLIENTS_WRITE, Permission.CLIENTS_DELETE},
+    Role.AUDITOR: _READ
+    | {Permission.AUDIT_READ, Permission.ACCOUNTS_READ, Permission.SEE_ALL_GROUPS},
+}
+
+
+class ActorKind(StrEnum):
+    """Where an action comes from."""
+
+    USER = "user"
+    API_ACCOUNT = "api_account"
+    AGENT = "agent"
+    CLI = "cli"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something, from where, with which permissions.
+
+    id: of the user, API account or Jump Client; 0 for the command line and the system.
+    source_ip: empty when there is no network in between.
+    """
+
+    kind: ActorKind
+    name: str
+    id: int = 0
+    source_ip: str = ""
+    permissions: frozenset[Permission] = field(default_factory=frozenset)
+
+    def may(self, permission: Permission) -> bool:
+        """Return whether this actor holds `permission`."""
+        return permission in self.permissions
+
+    def require(self, permission: Permission) -> None:
+        """Raise Denied (auth.denied) unless this actor holds `permission`."""
+        if not self.may(permission):
+            raise Denied("auth.denied", permission=permission.value)
+
+
+def system_actor(name: str = "system") -> Actor:
+    """Return the actor of the server's own work (housekeeping, first start)."""
+    return Actor(ActorKind.SYSTEM, name, permissions=frozenset(Permission))
+
+
+def cli_actor(name: str) -> Actor:
+    """Return the actor of the `tremplin` command, run by the operating system user `name`."""
+    return Actor(ActorKind.CLI, name, permissions=frozenset(Permission))

@@ -1,0 +1,1 @@
+"""Jump Policies and session policies."""
