@@ -1,0 +1,212 @@
+"""The composition root: makes the Flask application out of the features."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from datetime import timedelta
+
+import structlog
+from flask import Flask, Response, g, request
+from flask.typing import ResponseReturnValue
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_migrate import Migrate
+from limits import RateLimitItemPerHour, RateLimitItemPerSecond
+from sqlalchemy.engine import make_url
+from tremplin_agent import __version__
+from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+import tremplin_server.accounts.models
+import tremplin_server.audit.models
+import tremplin_server.clients.models
+import tremplin_server.groups.models
+import tremplin_server.installers.models
+import tremplin_server.policies.models  # noqa: F401 - metadata knows what was imported
+from tremplin_server import i18n, rest
+from tremplin_server.accounts import tokens
+from tremplin_server.clock import Clock, SystemClock
+from tremplin_server.config import Config
+from tremplin_server.db import Database, Publisher, SilentPublisher, db, prepare_engine
+from tremplin_server.errors import TremplinError, Unavailable
+from tremplin_server.logging import logger
+from tremplin_server.permissions import ActorKind, system_actor
+
+MAX_BODY = 1024 * 1024
+PROGRAM_PATHS = (rest.API_PREFIX, "/oauth2/", "/agent/", "/get_mech_list")
+"""Below these an error is answered as a problem body, elsewhere as a page."""
+
+_log = logger(__name__)
+
+
+def create_app(
+    config: Config, clock: Clock | None = None, publisher: Publisher | None = None
+) -> Flask:
+    """Return the application; its `Database` is `app.extensions["tremplin"]`.
+
+    config: with a secret key. publisher: where notices go after a commit.
+    """
+    app = Flask("tremplin_server")
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.config.update(
+        SECRET_KEY=config.secret_key or None,
+        MAX_CONTENT_LENGTH=MAX_BODY,
+        SQLALCHEMY_DATABASE_URI=_database_uri(config),
+        SQLALCHEMY_ENGINE_OPTIONS=_engine_options(config),
+        SESSION_COOKIE_SECURE=config.tls,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=12),
+    )
+    if config.trusted_proxies:
+        hops = config.trusted_proxies
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops
+        )
+    _open_database(app, config, clock or SystemClock(), publisher or SilentPublisher())
+    i18n.register(app, config.language)
+    _register_request_hooks(app, config)
+    _register_error_handlers(app)
+    _register_features(app)
+    return app
+
+
+def _register_features(app: Flask) -> None:
+    rest.make_api(app, __version__)
+
+
+def _database_uri(config: Config) -> str:
+    url = make_url(config.effective_database_url)
+    if url.drivername in ("postgres", "postgresql"):
+        url = url.set(drivername="postgresql+psycopg")
+    return url.render_as_string(hide_password=False)
+
+
+def _engine_options(config: Config) -> dict[str, object]:
+    # Every HTTP thread may hold one connection, and the gateway's own threads a few more.
+    size = config.http_threads + 8
+    return {} if config.sqlite else {"pool_size": size, "max_overflow": 8, "pool_pre_ping": True}
+
+
+def _open_database(app: Flask, config: Config, clock: Clock, publisher: Publisher) -> None:
+    db.init_app(app)
+    Migrate(app, db, directory=f"{app.root_path}/migrations", render_as_batch=True)
+    with app.app_context():
+        engine = db.engine
+    prepare_engine(engine)
+    app.extensions[rest.EXTENSION] = Database(engine, clock, config, publisher)
+
+
+# --- every request --------------------------------------------------------------------
+
+
+def _register_request_hooks(app: Flask, config: Config) -> None:
+    budget = _Budget(app, config)
+
+    @app.before_request
+    def _start() -> None:
+        g.request_id = secrets.token_hex(8)
+        g.started = time.monotonic()
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+    @app.before_request
+    def _authenticate() -> None:
+        if request.path.startswith(rest.API_PREFIX):
+            _set_actor_from_bearer()
+            budget.spend()
+
+    @app.after_request
+    def _finish(response: Response) -> Response:
+        response.headers["X-Request-Id"] = g.get("request_id", "")
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        if request.path.startswith(rest.API_PREFIX):
+            response.headers.setdefault("Cache-Control", "no-store")
+            budget.tell(response)
+        elapsed = round((time.monotonic() - g.get("started", time.monotonic())) * 1000, 1)
+        _log.info(
+            "request",
+            method=request.method,
+            path=request.path,
+            status=response.status_code,
+            milliseconds=elapsed,
+        )
+        return response
+
+
+def _set_actor_from_bearer() -> None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise TremplinError("auth.required")
+    with rest.current_database().work(system_actor("sign-in"), read_only=True) as work:
+        rest.set_actor(tokens.actor_of_token(work, token.strip(), request.remote_addr or ""))
+
+
+class _Budget:
+    """How many requests an API account may make; counted in this process."""
+
+    def __init__(self, app: Flask, config: Config) -> None:
+        limiter = Limiter(
+            get_remote_address, app=app, storage_uri="memory://", strategy="moving-window"
+        )
+        self._strategy = limiter.limiter
+        self._second = RateLimitItemPerSecond(config.api_requests_per_second)
+        self._hour = RateLimitItemPerHour(config.api_requests_per_hour)
+
+    def spend(self) -> None:
+        """Count one request of the caller; Unavailable (request.too_many) when none is left."""
+        for item in (self._second, self._hour):
+            if not self._strategy.hit(item, *self._key()):
+                reset = self._strategy.get_window_stats(item, *self._key()).reset_time
+                error = Unavailable("request.too_many", seconds=max(1, int(reset - time.time())))
+                error.retry_after = max(1, int(reset - time.time()))
+                raise error
+
+    def tell(self, response: Response) -> None:
+        """Add the rate limit headers, when the caller is known."""
+        if "tremplin_actor" not in g:
+            return
+        left = self._strategy.get_window_stats(self._hour, *self._key()).remaining
+        response.headers["X-RateLimit-Limit"] = str(self._hour.amount)
+        response.headers["X-RateLimit-Remaining"] = str(left)
+
+    @staticmethod
+    def _key() -> tuple[str, str]:
+        actor = rest.current_actor()
+        assert actor.kind is ActorKind.API_ACCOUNT, "only API accounts hold tokens"
+        return actor.kind.value, str(actor.id)
+
+
+# --- errors ---------------------------------------------------------------------------
+
+
+def _register_error_handlers(app: Flask) -> None:
+    @app.errorhandler(TremplinError)
+    def _known(error: TremplinError) -> ResponseReturnValue:
+        if error.entry.status >= 500:
+            _log.error("error", code=error.code, detail=str(error))
+        return rest.problem(error) if _for_program() else _page(error)
+
+    @app.errorhandler(HTTPException)
+    def _http(error: HTTPException) -> ResponseReturnValue:
+        if error.code is not None and error.code < 400:
+            return error
+        if _for_program():
+            return rest.http_problem(error)
+        known = rest.of_http(error)
+        return _page(known) if known else error
+
+    @app.errorhandler(Exception)
+    def _unknown(error: Exception) -> ResponseReturnValue:
+        _log.error("unhandled", exc_info=error)
+        told = TremplinError("request.internal", request_id=g.get("request_id", ""))
+        return rest.problem(told) if _for_program() else _page(told)
+
+
+def _for_program() -> bool:
+    return request.path.startswith(PROGRAM_PATHS)
+
+
+def _page(error: TremplinError) -> ResponseReturnValue:
+    return Response(error.text(i18n.language()) + "\n", error.entry.status, mimetype="text/plain")
