@@ -1,0 +1,1 @@
+"""`tremplin push`: Jump Clients installed on hosts over SSH, from the server."""
