@@ -86,6 +86,10 @@ CATALOGUE: dict[str, Entry] = {
         409, 3, "an administrator cannot be deleted here; demote the account first",
         "un administrateur ne peut être supprimé ici ; rétrogradez d'abord le compte",
     ),
+    "group.exists": Entry(
+        409, 3, "a Jump Group named {name} exists already",
+        "un Jump Group nommé {name} existe déjà",
+    ),
     "group.not_empty": Entry(
         409, 3, "the Jump Group {name} still has {count} Jump Clients",
         "le Jump Group {name} contient encore {count} Jump Clients",

@@ -10,6 +10,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from tremplin_server.db import Model
 from tremplin_server.permissions import Role
 
+GOES_WITH_OWNER = "goes_with_owner"
+"""Key of a table's `info`: its rows are deleted with their owner instead of keeping it."""
+
 
 class User(Model):
     """A person who signs in. password_hash is argon2id, never anything reversible."""

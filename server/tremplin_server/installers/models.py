@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from tremplin_server.accounts.models import GOES_WITH_OWNER
 from tremplin_server.db import Model
 from tremplin_server.groups.models import Owned, one_owner
 
@@ -25,7 +26,7 @@ class Installer(Owned, Model):
     """One installer. It keeps working when its creator is gone: created_by is a name."""
 
     __tablename__ = "installer"
-    __table_args__ = (one_owner(), {"sqlite_autoincrement": True})
+    __table_args__ = (one_owner(), {"sqlite_autoincrement": True, "info": {GOES_WITH_OWNER: True}})
 
     id: Mapped[int] = mapped_column(primary_key=True)
     installer_id: Mapped[str] = mapped_column(String(32), unique=True)
