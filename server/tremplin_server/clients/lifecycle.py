@@ -68,7 +68,7 @@ def after(state: State, event: Event) -> State:
 
     An uninstalled record cannot be ordered to uninstall: there is nobody to obey.
     """
-    if event is Event.UNINSTALL_ORDERED and state is State.UNINSTALLED:
+    if event == Event.UNINSTALL_ORDERED and state == State.UNINSTALLED:
         raise Conflict("client.uninstalled")
     if event in _FROM_ANY:
         return _FROM_ANY[event]
@@ -80,7 +80,7 @@ def after(state: State, event: Event) -> State:
 
 def is_lost(state: State, last_seen: datetime | None, now: datetime, lost_days: int) -> bool:
     """Return whether an unconnected record was last seen more than `lost_days` days ago."""
-    if state is not State.OFFLINE or last_seen is None:
+    if state != State.OFFLINE or last_seen is None:
         return False
     return now - last_seen > timedelta(days=lost_days)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text
@@ -87,18 +88,35 @@ class Command(Model):
     created_by: Mapped[str] = mapped_column(String(255))
 
 
-class Tombstone(Model):
-    """What is left of a deleted record until the host confirmed that its half is gone.
+class TombstoneKind(StrEnum):
+    """Why a key has no record any more.
 
-    kind `deleted`: the key may still connect, once, to be told to uninstall itself.
-    kind `replaced`: the key is revoked because the same machine enrolled anew.
+    DELETED: it may still connect, to be told to uninstall itself.
+    REPLACED: it is revoked because the same machine enrolled anew.
     """
+
+    DELETED = "deleted"
+    REPLACED = "replaced"
+
+
+class ClosedBy(StrEnum):
+    """How a tombstone was closed: only HOST and UNINSTALLED tell that the agent is gone."""
+
+    HOST = "host"
+    UNINSTALLED = "uninstalled"
+    HAND = "hand"
+    REPLACED = "replaced"
+    EXPIRED = "expired"
+
+
+class Tombstone(Model):
+    """What is left of a deleted record until the host confirmed that its half is gone."""
 
     __tablename__ = "tombstone"
     __table_args__ = (Index("ix_tombstone_open", "closed_at"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    kind: Mapped[str] = mapped_column(String(16))
+    kind: Mapped[TombstoneKind] = mapped_column(String(16))
     client_id: Mapped[int] = mapped_column(index=True)
     """The id that the record had; not a foreign key, and never given out again."""
     public_key: Mapped[bytes] = mapped_column(LargeBinary(32), index=True)
@@ -106,13 +124,20 @@ class Tombstone(Model):
     external_id: Mapped[str | None] = mapped_column(String(255), index=True)
     name: Mapped[str] = mapped_column(String(128))
     hostname: Mapped[str] = mapped_column(String(255), default="")
+    fingerprint: Mapped[str] = mapped_column(String(64), default="", index=True)
+    install_dir: Mapped[str] = mapped_column(Text, default="")
     jump_group: Mapped[str] = mapped_column(String(255), default="")
+    shared_group_id: Mapped[int | None]
+    owner_user_id: Mapped[int | None]
+    """The owner that the record had; not foreign keys, so that groups can be deleted."""
     deleted_at: Mapped[datetime]
     deleted_by: Mapped[str] = mapped_column(String(255))
     reason: Mapped[str] = mapped_column(Text, default="")
+    expires_at: Mapped[datetime | None]
+    """When the agent has removed itself for lack of contact; None: it never does."""
     closed_at: Mapped[datetime | None]
     closed_by: Mapped[str] = mapped_column(String(32), default="")
-    """How it was closed: host (confirmed), uninstalled (was gone before), hand, replaced."""
+    """Empty while it is open, else a `ClosedBy`."""
 
 
 class UnknownKey(Model):

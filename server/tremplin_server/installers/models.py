@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, String, Text
+from sqlalchemy import JSON, ForeignKey, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tremplin_server.accounts.models import GOES_WITH_OWNER
@@ -32,6 +32,10 @@ class Installer(Owned, Model):
     installer_id: Mapped[str] = mapped_column(String(32), unique=True)
     secret_hash: Mapped[str] = mapped_column(String(64))
     """Hex SHA-256 of the key info's secret."""
+    sealed_secret: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """The secret under a key of the site, for downloads; wiped at expiry and revocation."""
+    all_groups: Mapped[bool] = mapped_column(default=False)
+    """Whether its maker saw every Jump Group; if not, it reaches records of its own group only."""
     created_at: Mapped[datetime]
     created_by: Mapped[str] = mapped_column(String(255))
     expires_at: Mapped[datetime] = mapped_column(index=True)
