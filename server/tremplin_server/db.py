@@ -25,6 +25,8 @@ from tremplin_server.permissions import Actor
 
 READ_ONLY = "tremplin_read_only"
 BUSY_TIMEOUT_MS = 15_000
+NEVER_REUSE_IDS = {"sqlite_autoincrement": True}
+"""Table arguments: SQLite gives a deleted row's id out again, PostgreSQL never does."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from tremplin_server.db import Model
+from tremplin_server.db import NEVER_REUSE_IDS, Model
 from tremplin_server.permissions import Role
 
 GOES_WITH_OWNER = "goes_with_owner"
@@ -18,6 +18,7 @@ class User(Model):
     """A person who signs in. password_hash is argon2id, never anything reversible."""
 
     __tablename__ = "user"
+    __table_args__ = NEVER_REUSE_IDS
 
     id: Mapped[int] = mapped_column(primary_key=True)
     username: Mapped[str] = mapped_column(String(64), unique=True)
@@ -43,6 +44,7 @@ class ApiAccount(Model):
     """A program that calls the API with OAuth2 client credentials."""
 
     __tablename__ = "api_account"
+    __table_args__ = NEVER_REUSE_IDS
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(255), unique=True)

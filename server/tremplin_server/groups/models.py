@@ -7,13 +7,14 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
-from tremplin_server.db import Model
+from tremplin_server.db import NEVER_REUSE_IDS, Model
 
 
 class JumpGroup(Model):
     """A shared Jump Group. Personal groups have no row: their id is that of their user."""
 
     __tablename__ = "jump_group"
+    __table_args__ = NEVER_REUSE_IDS
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(255), unique=True)
