@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from tremplin_agent.parameters import EPHEMERAL_OFFLINE_MINUTES
+
 from tremplin_server.errors import Conflict
 
 
@@ -85,18 +87,20 @@ def is_lost(state: State, last_seen: datetime | None, now: datetime, lost_days: 
     return now - last_seen > timedelta(days=lost_days)
 
 
-def offline_limit(max_offline_minutes: int, delete_days: int) -> timedelta:
-    """Return how long a client may be away before both sides drop it.
+def offline_limit_minutes(
+    delete_days: int, *, max_offline_minutes: int, ephemeral: bool, pinned_forever: bool
+) -> int:
+    """Return after how many minutes away both sides drop a client; 0 means never.
 
-    max_offline_minutes: 0 follows the site's delete_days.
+    max_offline_minutes: 0 follows the site's `delete_days`. Of an ephemeral client's two
+    limits the shorter one holds.
     """
-    if max_offline_minutes > 0:
-        return timedelta(minutes=max_offline_minutes)
-    return timedelta(days=delete_days)
+    if pinned_forever:
+        return 0
+    minutes = max_offline_minutes or delete_days * 24 * 60
+    return min(minutes, EPHEMERAL_OFFLINE_MINUTES) if ephemeral else minutes
 
 
-def is_expired(
-    last_seen: datetime, now: datetime, max_offline_minutes: int, delete_days: int
-) -> bool:
-    """Return whether a client that is away has passed its offline limit."""
-    return now - last_seen > offline_limit(max_offline_minutes, delete_days)
+def is_expired(last_seen: datetime, now: datetime, limit_minutes: int) -> bool:
+    """Return whether a client that is away has passed its limit (0: it never does)."""
+    return limit_minutes > 0 and now - last_seen > timedelta(minutes=limit_minutes)

@@ -1,0 +1,44 @@
+"""The site's identity: the Ed25519 key whose orders agents obey."""
+
+from __future__ import annotations
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy.exc import IntegrityError
+
+from tremplin_server.clients.models import Secret
+from tremplin_server.db import Work
+
+SECRET_NAME = "identity_key"  # noqa: S105 - the name of a row, not a secret
+
+
+class SiteIdentity:
+    """Signs what agents must be sure comes from their own site."""
+
+    def __init__(self, private_key: Ed25519PrivateKey) -> None:
+        self._private_key = private_key
+        self.public_key = private_key.public_key().public_bytes_raw()
+        """32 bytes; agents learn it when they enrol."""
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the signature of `message`, 64 bytes."""
+        return self._private_key.sign(message)
+
+
+def site_identity(work: Work) -> SiteIdentity:
+    """Return the site's identity; the first call of a site makes its key."""
+    stored = work.session.get(Secret, SECRET_NAME)
+    raw = stored.value if stored is not None else _make(work)
+    return SiteIdentity(Ed25519PrivateKey.from_private_bytes(raw))
+
+
+def _make(work: Work) -> bytes:
+    raw = Ed25519PrivateKey.generate().private_bytes_raw()
+    try:
+        with work.session.begin_nested():
+            work.session.add(Secret(name=SECRET_NAME, value=raw, created_at=work.now()))
+    except IntegrityError:
+        # Another worker made it between our look and our insert: its key is the site's.
+        stored = work.session.get(Secret, SECRET_NAME)
+        assert stored is not None, "the insert failed because the row exists"
+        return stored.value
+    return raw
