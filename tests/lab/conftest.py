@@ -1,0 +1,59 @@
+"""Fixtures of the tests on real hosts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.lab import support
+from tests.lab.host import Host
+from tests.lab.lab import Lab, sweep
+from tests.lab.recipes import RECIPES
+
+HostFactory = Callable[..., Host]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of this directory, and give them the time that hosts need."""
+    for item in items:
+        if "tests/lab/" in item.path.as_posix():
+            item.add_marker(pytest.mark.lab)
+            item.add_marker(pytest.mark.timeout(300), append=False)
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """A lab of this process's own; hosts and network end with the session."""
+    missing = support.missing()
+    if missing and os.environ.get("CI"):
+        pytest.fail(f"the lab cannot run, and CI must run it: {'; '.join(missing)}")
+    if missing:
+        pytest.skip(f"lab: {'; '.join(missing)}")
+    sweep()
+    lab = Lab(f"t{os.getpid() % 1_000_000}", owner=os.getpid())
+    lab.open()
+    yield lab
+    lab.close()
+
+
+@pytest.fixture
+def host(lab: Lab, request: pytest.FixtureRequest) -> Iterator[HostFactory]:
+    """Make hosts: `host(base)`, `host(base, nat=True)`; they are gone after the test."""
+    made: list[str] = []
+
+    def make(base: str = "bookworm-systemd", *, nat: bool = False, on: bool = True) -> Host:
+        name = f"h{len(made)}-{base}"
+        made.append(name)
+        return lab.up(name, base, nat=nat) if on else lab.create(name, base, nat=nat)
+
+    yield make
+    for name in made:
+        lab.down(name)
+
+
+@pytest.fixture(params=list(RECIPES))
+def base(request: pytest.FixtureRequest) -> str:
+    """Each base system in turn."""
+    return str(request.param)
