@@ -25,11 +25,14 @@ import tremplin_server.groups.models
 import tremplin_server.installers.models
 import tremplin_server.policies.models  # noqa: F401 - metadata knows what was imported
 from tremplin_server import i18n, rest
+from tremplin_server.accounts import api as accounts
 from tremplin_server.accounts import tokens
+from tremplin_server.audit import api as audit
 from tremplin_server.clock import Clock, SystemClock
 from tremplin_server.config import Config
 from tremplin_server.db import Database, Publisher, SilentPublisher, db, prepare_engine
 from tremplin_server.errors import TremplinError, Unavailable
+from tremplin_server.groups import api as groups
 from tremplin_server.logging import logger
 from tremplin_server.permissions import ActorKind, system_actor
 
@@ -49,6 +52,7 @@ def create_app(
     """
     app = Flask("tremplin_server")
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.config.update(
         SECRET_KEY=config.secret_key or None,
         MAX_CONTENT_LENGTH=MAX_BODY,
@@ -73,7 +77,10 @@ def create_app(
 
 
 def _register_features(app: Flask) -> None:
-    rest.make_api(app, __version__)
+    api = rest.make_api(app, __version__)
+    for blueprint in (accounts.users, accounts.api_accounts, groups.blp, audit.blp):
+        api.register_blueprint(blueprint)
+    app.register_blueprint(accounts.oauth)
 
 
 def _database_uri(config: Config) -> str:

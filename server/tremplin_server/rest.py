@@ -11,12 +11,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from math import ceil
 from typing import Any, cast
 from urllib.parse import urlencode
 
 import flask_smorest
 import marshmallow as ma
+from apispec.ext.marshmallow import MarshmallowPlugin, OpenAPIConverter
 from flask import Flask, Response, current_app, g, jsonify, request
 from flask.typing import ResponseReturnValue
 from marshmallow import fields, validate
@@ -223,10 +225,36 @@ class ErrorBody(ma.Schema):
     errors = fields.Dict(keys=fields.String(), values=fields.List(fields.String()))
 
 
+def _document_errors(doc: dict[str, Any], _info: Any, **_: Any) -> dict[str, Any]:
+    """Say in the documentation what every operation may answer besides its success."""
+    answers = doc.setdefault("responses", {})
+    for status in ("401", "403", "404", "405", "409", "422", "429"):
+        answers.setdefault(status, HTTPStatus(int(status)).name)
+    return doc
+
+
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # the package has no types
     """A feature's part of the API."""
 
     ARGUMENTS_PARSER = _Parser()
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._prepare_doc_cbks.append(_document_errors)
+
+
+class _Converter(OpenAPIConverter):
+    """Documents schemas as open: unknown fields are ignored, unless the site is strict."""
+
+    def schema2jsonschema(self, schema: ma.Schema) -> dict[str, Any]:
+        found = cast(dict[str, Any], super().schema2jsonschema(schema))
+        if found.get("additionalProperties") is False:
+            del found["additionalProperties"]
+        return found
+
+
+class _Plugin(MarshmallowPlugin):
+    Converter = _Converter
 
 
 class Api(flask_smorest.Api):  # type: ignore[misc] # the package has no types
@@ -254,6 +282,7 @@ def make_api(app: Flask, version: str) -> Api:
     api = Api(
         app,
         spec_kwargs={
+            "marshmallow_plugin": _Plugin(),
             "components": {"securitySchemes": {"api_account_auth": bearer}},
             "security": [{"api_account_auth": []}],
         },
@@ -265,6 +294,11 @@ def make_api(app: Flask, version: str) -> Api:
         lambda: Response(api.spec.to_yaml(), mimetype="application/yaml"),
     )
     return api
+
+
+def to_json(body: Any) -> str:
+    """Return `body` as the JSON text of an answer."""
+    return current_app.json.dumps(body)
 
 
 # --- writing answers ------------------------------------------------------------------

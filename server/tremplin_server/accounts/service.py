@@ -1,0 +1,262 @@
+"""People: their accounts, and how they sign in."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Select, Table, func, select
+
+from tremplin_server.accounts import ownership, passwords
+from tremplin_server.accounts.models import User
+from tremplin_server.accounts.tokens import actor_of_api_account
+from tremplin_server.audit import service as audit
+from tremplin_server.clock import rfc3339
+from tremplin_server.db import Work, same_text
+from tremplin_server.errors import Conflict, Invalid, NotFound, TremplinError
+from tremplin_server.permissions import ROLE_PERMISSIONS, Actor, ActorKind, Permission, Role
+
+LOCAL_PROVIDER_ID = 1
+"""The one security provider there is: the accounts of this site."""
+
+
+def actor_of_user(user: User, source_ip: str) -> Actor:
+    """Return the actor of a person, with the permissions of the role."""
+    permissions = ROLE_PERMISSIONS[Role(user.role)]
+    return Actor(ActorKind.USER, user.username, user.id, source_ip, permissions)
+
+
+def authenticate(work: Work, username: str, password: str) -> User:
+    """Return the user whose name and password these are.
+
+    Raises TremplinError auth.bad_credentials, auth.locked or auth.disabled. Failures are
+    counted although the error ends the work; config.sign_in_attempts of them lock the
+    account for config.sign_in_lock_minutes. An unknown name takes as long as a known one.
+    """
+    user = work.session.scalar(select(User).where(same_text(User.username, username)))
+    _check_lock(work, user)
+    if not passwords.matches(user.password_hash if user else None, password) or user is None:
+        if user is not None:
+            _count_failure(work, user)
+        raise TremplinError("auth.bad_credentials")
+    if not user.enabled:
+        raise TremplinError("auth.disabled")
+    if passwords.outdated(user.password_hash):
+        user.password_hash = passwords.hashed(password)
+    user.failed_logins = 0
+    user.locked_until = None
+    user.last_authentication = work.now()
+    return user
+
+
+def _check_lock(work: Work, user: User | None) -> None:
+    if user is None or user.locked_until is None:
+        return
+    if user.locked_until > work.now():
+        raise TremplinError("auth.locked", until=rfc3339(user.locked_until))
+    user.locked_until = None
+    user.failed_logins = 0
+
+
+def _count_failure(work: Work, user: User) -> None:
+    user.failed_logins += 1
+    if user.failed_logins >= work.config.sign_in_attempts:
+        user.locked_until = work.now() + timedelta(minutes=work.config.sign_in_lock_minutes)
+        audit.record(work, "user.locked", "user", user.id, user.username)
+    work.commit()
+
+
+def must_change_password(work: Work, user: User) -> bool:
+    """Return whether the person has to choose a new password before anything else."""
+    expired = user.password_expiration is not None and user.password_expiration <= work.now()
+    return user.password_reset_next_login or expired
+
+
+def change_own_password(work: Work, old: str, new: str) -> User:
+    """Give the acting user a new password; Invalid when the old one is wrong."""
+    user = work.session.get(User, work.actor.id) if work.actor.kind is ActorKind.USER else None
+    if user is None or not passwords.matches(user.password_hash, old):
+        raise Invalid({"password": ["The current password is wrong."]})
+    _set_password(user, new)
+    user.password_reset_next_login = False
+    user.password_expiration = None
+    audit.record(work, "user.password_changed", "user", user.id, user.username)
+    return user
+
+
+# --- administration -------------------------------------------------------------------
+
+
+def query(
+    work: Work,
+    *,
+    username: str | None = None,
+    email_address: str | None = None,
+    security_provider_id: int | None = None,
+) -> Select[User]:
+    """Return the accounts that match, in the order they were created; needs accounts.read."""
+    work.actor.require(Permission.ACCOUNTS_READ)
+    found = select(User).order_by(User.id)
+    if username is not None:
+        found = found.where(same_text(User.username, username))
+    if email_address is not None:
+        found = found.where(same_text(User.email_address, email_address))
+    if security_provider_id not in (None, LOCAL_PROVIDER_ID):
+        found = found.where(User.id == 0)
+    return found
+
+
+def get(work: Work, user_id: int) -> User:
+    """Return an account; NotFound when there is none. Needs accounts.read."""
+    work.actor.require(Permission.ACCOUNTS_READ)
+    user = work.session.get(User, user_id)
+    if user is None:
+        raise NotFound("request.not_found", what="user", id=user_id)
+    return user
+
+
+def named(work: Work, username: str) -> User:
+    """Return the account of that name; NotFound when there is none. Needs accounts.read."""
+    user = work.session.scalar(query(work, username=username))
+    if user is None:
+        raise NotFound("request.not_found", what="user", id=username)
+    return user
+
+
+def create(
+    work: Work,
+    *,
+    username: str,
+    password: str,
+    role: Role = Role.TECHNICIAN,
+    public_display_name: str = "",
+    private_display_name: str = "",
+    **other: Any,
+) -> User:
+    """Add an account; needs accounts.write. other: further columns of `User`.
+
+    Raises Conflict (account.exists) or Invalid (a password that is too short or too long).
+    """
+    work.actor.require(Permission.ACCOUNTS_WRITE)
+    _require_free_name(work, username)
+    user = User(
+        username=username,
+        role=Role(role),
+        public_display_name=public_display_name or username,
+        private_display_name=private_display_name or username,
+        created_at=work.now(),
+        session_epoch=0,
+        **other,
+    )
+    _set_password(user, password)
+    work.session.add(user)
+    work.session.flush()
+    audit.record(work, "user.created", "user", user.id, user.username, role=user.role)
+    return user
+
+
+def update(work: Work, user_id: int, changes: dict[str, Any]) -> User:
+    """Change columns of an account, and `password`; needs accounts.write.
+
+    Whoever gets another password or role, or is disabled, is signed out everywhere.
+    Raises Conflict: account.exists or account.last_administrator.
+    """
+    work.actor.require(Permission.ACCOUNTS_WRITE)
+    user = get(work, user_id)
+    wanted = dict(changes)
+    password = wanted.pop("password", None)
+    changed = {k: v for k, v in wanted.items() if getattr(user, k) != v}
+    if "username" in changed and changed["username"].lower() != user.username.lower():
+        _require_free_name(work, changed["username"])
+    if _demotes(user, changed):
+        _require_other_administrator(work, user)
+    for key, value in changed.items():
+        setattr(user, key, value)
+    if changed.get("failed_logins") == 0:
+        user.locked_until = None
+    if password is not None:
+        _set_password(user, password)
+    if password is not None or {"role", "enabled"} & changed.keys():
+        user.session_epoch += 1
+    if changed or password is not None:
+        work.session.flush()
+        detail = {k: _jsonable(v) for k, v in changed.items()}
+        if password is not None:
+            detail["password"] = "changed"  # noqa: S105 - tells that it was, not what it is
+        audit.record(work, "user.changed", "user", user.id, user.username, **detail)
+    return user
+
+
+def delete(work: Work, user_id: int) -> None:
+    """Delete an account that is no administrator's; needs accounts.write.
+
+    Raises Conflict: account.administrator, or group.not_empty while Jump Clients are in
+    the personal Jump Group. Installers of that group are deleted with it.
+    """
+    work.actor.require(Permission.ACCOUNTS_WRITE)
+    user = get(work, user_id)
+    if user.role == Role.ADMINISTRATOR:
+        raise Conflict("account.administrator")
+    assert isinstance(User.__table__, Table)
+    ownership.settle(work, User.__table__, user.id, f"user:{user.username}")
+    audit.record(work, "user.deleted", "user", user.id, user.username)
+    work.session.delete(user)
+    work.session.flush()
+
+
+def administrators(work: Work) -> int:
+    """Return how many enabled administrators there are."""
+    found = select(func.count()).where(User.role == Role.ADMINISTRATOR, User.enabled)
+    return work.session.scalar(found) or 0
+
+
+def _set_password(user: User, password: str) -> None:
+    if not passwords.MIN_LENGTH <= len(password) <= passwords.MAX_LENGTH:
+        raise Invalid(
+            {
+                "password": [
+                    f"Length must be between {passwords.MIN_LENGTH} and {passwords.MAX_LENGTH}."
+                ]
+            }
+        )
+    user.password_hash = passwords.hashed(password)
+
+
+def _require_free_name(work: Work, username: str) -> None:
+    taken = select(User.id).where(same_text(User.username, username))
+    if work.session.scalar(taken) is not None:
+        raise Conflict("account.exists", name=username)
+
+
+def _demotes(user: User, changed: dict[str, Any]) -> bool:
+    if user.role != Role.ADMINISTRATOR or not user.enabled:
+        return False
+    return changed.get("role", user.role) != Role.ADMINISTRATOR or not changed.get("enabled", True)
+
+
+def _require_other_administrator(work: Work, user: User) -> None:
+    # The rows are locked, so that two administrators cannot demote each other at once.
+    admins = select(User.id).where(User.role == Role.ADMINISTRATOR, User.enabled)
+    if not set(work.session.scalars(admins.with_for_update())) - {user.id}:
+        raise Conflict("account.last_administrator")
+
+
+def _jsonable(value: Any) -> Any:
+    return value if isinstance(value, str | int | bool | None) else str(value)
+
+
+__all__ = [
+    "LOCAL_PROVIDER_ID",
+    "actor_of_api_account",
+    "actor_of_user",
+    "administrators",
+    "authenticate",
+    "change_own_password",
+    "create",
+    "delete",
+    "get",
+    "must_change_password",
+    "named",
+    "query",
+    "update",
+]

@@ -1,0 +1,56 @@
+"""What forms of other features need of Jump Groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import select
+
+from tremplin_server.accounts.models import User
+from tremplin_server.db import Work
+from tremplin_server.groups import service
+from tremplin_server.groups.models import JumpGroup, Owned
+from tremplin_server.i18n import gettext as _
+from tremplin_server.permissions import ActorKind
+
+
+def choices(work: Work, now: Owned | None = None) -> list[tuple[str, str]]:
+    """Return value and label of each group that can be chosen: own personal one, shared ones.
+
+    now: something whose owner is in the list whatever it is, so that a form keeps it.
+    """
+    made: dict[str, str] = {}
+    if work.actor.kind is ActorKind.USER:
+        made[f"personal:{work.actor.id}"] = _("My own Jump Clients")
+    for group in work.session.scalars(service.query(work).order_by(None).order_by(JumpGroup.name)):
+        made[f"shared:{group.id}"] = group.name
+    if now is not None:
+        made.setdefault(value_of(now), labels(work, [now])[value_of(now)])
+    return list(made.items())
+
+
+def value_of(owned: Owned) -> str:
+    """Return the form value of the group that something belongs to."""
+    return f"{owned.jump_group_type}:{owned.jump_group_id}"
+
+
+def parse(value: str) -> tuple[str, int] | None:
+    """Return the type and the id of a form value; None when it is none."""
+    kind, _colon, number = value.partition(":")
+    if kind not in ("shared", "personal") or not number.isdecimal() or len(number) > 9:
+        return None
+    return kind, int(number)
+
+
+def labels(work: Work, owned: Iterable[Owned]) -> dict[str, str]:
+    """Return form value → label for the groups of all `owned`, in two queries."""
+    keys = {value_of(item): (item.shared_group_id, item.owner_user_id) for item in owned}
+    shared = {s for s, _u in keys.values() if s is not None}
+    users = {u for _s, u in keys.values() if u is not None}
+    names = {
+        f"shared:{row.id}": row.name
+        for row in work.session.scalars(select(JumpGroup).where(JumpGroup.id.in_(shared)))
+    }
+    for row in work.session.scalars(select(User).where(User.id.in_(users))):
+        names[f"personal:{row.id}"] = _("%(name)s (personal)", name=row.public_display_name)
+    return names

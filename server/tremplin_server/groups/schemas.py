@@ -1,0 +1,63 @@
+"""What Jump Groups look like in the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import marshmallow as ma
+from marshmallow import fields, validate
+
+from tremplin_server.rest import Integer, Query
+
+_NAME = validate.Length(min=1, max=255)
+_CODE_NAME = validate.Regexp(r"^[a-zA-Z0-9_-]{1,64}\Z")
+
+
+class GroupQuery(Query):
+    """Filters of the list of Jump Groups."""
+
+    name = fields.String(validate=_NAME)
+    code_name = fields.String(validate=validate.Length(max=64))
+
+
+class GroupChange(ma.Schema):
+    """What can be changed about a Jump Group."""
+
+    name = fields.String(validate=_NAME)
+    code_name = fields.String(validate=_CODE_NAME)
+    comments = fields.String(allow_none=True, validate=validate.Length(max=4096))
+
+
+class GroupNew(GroupChange):
+    """A new Jump Group; without a code name one is made of the name."""
+
+    name = fields.String(required=True, validate=_NAME)
+
+
+class GroupBody(GroupChange):
+    """A Jump Group."""
+
+    id = Integer(dump_only=True)
+
+
+class MemberChange(ma.Schema):
+    """Another Jump Item Role for a member; null means the user's default one."""
+
+    jump_item_role_id = Integer(allow_none=True)
+
+
+class MemberNew(MemberChange):
+    """A user to add to a Jump Group."""
+
+    user_id = Integer(required=True)
+
+
+class MemberBody(ma.Schema):
+    """A member of a Jump Group; without a role of its own when that is left out."""
+
+    user_id = Integer()
+    jump_item_role_id = Integer()
+
+    @ma.post_dump
+    def _leave_out(self, body: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return {k: v for k, v in body.items() if v is not None}
