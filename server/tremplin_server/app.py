@@ -36,6 +36,7 @@ from tremplin_server.groups import api as groups
 from tremplin_server.logging import logger
 from tremplin_server.permissions import ActorKind, system_actor
 
+SECRET_KEY_FILE = "secret_key"  # noqa: S105 - a file's name
 MAX_BODY = 1024 * 1024
 PROGRAM_PATHS = (rest.API_PREFIX, "/oauth2/", "/agent/", "/get_mech_list")
 """Below these an error is answered as a problem body, elsewhere as a page."""
@@ -48,13 +49,14 @@ def create_app(
 ) -> Flask:
     """Return the application; its `Database` is `app.extensions["tremplin"]`.
 
-    config: with a secret key. publisher: where notices go after a commit.
+    config: its secret key may be in the data directory instead. publisher: where notices go
+    after a commit.
     """
     app = Flask("tremplin_server")
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.config.update(
-        SECRET_KEY=config.secret_key or None,
+        SECRET_KEY=_secret_key(config),
         MAX_CONTENT_LENGTH=MAX_BODY,
         SQLALCHEMY_DATABASE_URI=_database_uri(config),
         SQLALCHEMY_ENGINE_OPTIONS=_engine_options(config),
@@ -81,6 +83,17 @@ def _register_features(app: Flask) -> None:
     for blueprint in (accounts.users, accounts.api_accounts, groups.blp, audit.blp):
         api.register_blueprint(blueprint)
     app.register_blueprint(accounts.oauth)
+
+
+def _secret_key(config: Config) -> str | None:
+    """Return the configured key, or the one that `tremplin init` left in the data directory."""
+    kept = config.data_dir / SECRET_KEY_FILE
+    if config.secret_key or not kept.exists():
+        return config.secret_key or None
+    try:
+        return kept.read_text("ascii").strip()
+    except OSError as error:
+        raise TremplinError("config.invalid", detail=f"{kept}: {error.strerror}") from error
 
 
 def _database_uri(config: Config) -> str:

@@ -18,7 +18,8 @@ from urllib.parse import urlencode
 
 import flask_smorest
 import marshmallow as ma
-from apispec.ext.marshmallow import MarshmallowPlugin, OpenAPIConverter
+from apispec.ext.marshmallow import MarshmallowPlugin
+from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from flask import Flask, Response, current_app, g, jsonify, request
 from flask.typing import ResponseReturnValue
 from marshmallow import fields, validate
@@ -247,7 +248,7 @@ class _Converter(OpenAPIConverter):
     """Documents schemas as open: unknown fields are ignored, unless the site is strict."""
 
     def schema2jsonschema(self, schema: ma.Schema) -> dict[str, Any]:
-        found = cast(dict[str, Any], super().schema2jsonschema(schema))
+        found: dict[str, Any] = super().schema2jsonschema(schema)  # type: ignore[no-untyped-call]
         if found.get("additionalProperties") is False:
             del found["additionalProperties"]
         return found
