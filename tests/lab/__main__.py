@@ -13,6 +13,7 @@ from tests.lab.bases import Bases
 from tests.lab.host import Host
 from tests.lab.lab import CACHE, RUN_VARIABLE, Lab, sweep
 from tests.lab.recipes import RECIPES
+from tests.lab.site import Site
 
 EPILOG = f"""\
 examples:
@@ -24,7 +25,8 @@ examples:
   python -m tests.lab powercut web1 ; python -m tests.lab start web1
   python -m tests.lab cable web1 cut               … and `mend`
   python -m tests.lab inventory > hosts.json       for ansible-playbook -i
-  ip netns exec lab0 curl -k https://10.77.0.1:8443/    a server in the lab's network
+  python -m tests.lab server start                 at 10.77.0.1:8443 in the lab's network
+  ip netns exec lab0 curl -k https://10.77.0.1:8443/
   python -m tests.lab down --all
 
 Hosts are {{10.77.0.11, …}} on a network without any uplink; {RUN_VARIABLE}=name makes a
@@ -84,6 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     command("start", _start, "switch a host on and wait until one can sign in", host="1")
     cable = command("cable", _cable, "cut or mend the network cable of a host", host="1")
     cable.add_argument("what", choices=("cut", "mend"))
+    server = command("server", _server, "the server under test, at 10.77.0.1:8443 in the lab")
+    server.add_argument("what", choices=("start", "stop", "kill", "log", "credentials"))
     clear = command("sweep", _sweep, "remove what dead runs left behind")
     clear.add_argument("--all", action="store_true", help="every run of this machine")
     return parser
@@ -154,6 +158,18 @@ def _start(chosen: argparse.Namespace) -> None:
 def _cable(chosen: argparse.Namespace) -> None:
     host = _host(chosen)
     host.cut_cable() if chosen.what == "cut" else host.mend_cable()
+
+
+def _server(chosen: argparse.Namespace) -> None:
+    lab = Lab()
+    lab.open()
+    site = Site(lab)
+    if chosen.what == "credentials":
+        print(json.dumps(site.credentials()))
+    elif chosen.what == "log":
+        print(site.log_end())
+    else:
+        {"start": site.start, "stop": site.stop, "kill": site.kill}[chosen.what]()
 
 
 def _sweep(chosen: argparse.Namespace) -> None:

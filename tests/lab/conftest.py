@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
 
 import pytest
 
 from tests.lab import support
+from tests.lab.api import Api
+from tests.lab.controller import Controller
 from tests.lab.host import Host
 from tests.lab.lab import Lab, sweep
 from tests.lab.recipes import RECIPES
+from tests.lab.site import Site
 
+_numbers = count(1)
 HostFactory = Callable[..., Host]
 
 
@@ -44,13 +50,41 @@ def host(lab: Lab, request: pytest.FixtureRequest) -> Iterator[HostFactory]:
     made: list[str] = []
 
     def make(base: str = "bookworm-systemd", *, nat: bool = False, on: bool = True) -> Host:
-        name = f"h{len(made)}-{base}"
+        name = f"h{next(_numbers)}-{base}"
         made.append(name)
         return lab.up(name, base, nat=nat) if on else lab.create(name, base, nat=nat)
 
     yield make
     for name in made:
         lab.down(name)
+
+
+@pytest.fixture(scope="session")
+def lab_server(lab: Lab) -> Iterator[Site]:
+    """The server under test, shared by the tests of this process."""
+    site = Site(lab)
+    site.start()
+    yield site
+    site.remove()
+
+
+@pytest.fixture
+def site(lab_server: Site) -> Site:
+    """The server, running: a test before may have killed it."""
+    lab_server.start()
+    return lab_server
+
+
+@pytest.fixture
+def api(site: Site) -> Api:
+    """The server's API, as an account of the tests' own."""
+    return site.api()
+
+
+@pytest.fixture
+def controller(lab: Lab, site: Site, tmp_path: Path) -> Controller:
+    """The machine that runs Ansible."""
+    return Controller(lab, site, tmp_path)
 
 
 @pytest.fixture(params=list(RECIPES))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import uuid
 from pathlib import Path
@@ -150,15 +151,14 @@ def sweep(*, everything: bool = False) -> list[str]:
 
 def _clear_run(run: Registry) -> None:
     cgroups.kill(cgroups.root() / run.run)
-    disks = run.disks
     for entry in run.entries():
         _clear(entry)
         run.forget(entry.name)
     network.remove(f"lab{run.run}")
     cgroups.remove(cgroups.root() / run.run)
-    if disks is not None and disks.is_dir() and not any(disks.iterdir()):
-        disks.rmdir()
-    subprocess.run(["rm", "-rf", "--", run.directory], check=True)
+    if run.disks is not None:
+        shutil.rmtree(run.disks, ignore_errors=True)
+    shutil.rmtree(run.directory, ignore_errors=True)
 
 
 def _clear(entry: Entry) -> None:

@@ -73,7 +73,7 @@ def test_router_lets_out_and_nothing_in(lab: Lab, host: HostFactory) -> None:
         assert _dials(here, 4000)
     outside = f"{network.LAN}.{here.entry.number}"
     for address in (here.address, outside):
-        with network.entered(lab.namespace), pytest.raises(OSError, match="unreachable|timed out"):
+        with network.entered(lab.namespace), pytest.raises(OSError, match=r"unreachable|timed out"):
             socket.create_connection((address, 22), timeout=1)
 
 
