@@ -52,6 +52,10 @@ CATALOGUE: dict[str, Entry] = {
     "request.too_large": Entry(
         413, 2, "the request body is too large", "le corps de la requête est trop grand"
     ),
+    "request.form_expired": Entry(
+        400, 2, "the form is too old or came from elsewhere; open the page again",
+        "le formulaire est trop ancien ou vient d'ailleurs ; rouvrez la page",
+    ),
     "request.internal": Entry(
         500, 70, "internal error; the log has it under request {request_id}",
         "erreur interne ; le journal la garde sous la requête {request_id}",
@@ -96,6 +100,10 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "installer.revoked": Entry(
         409, 3, "this installer was revoked", "cet installeur a été révoqué"
+    ),
+    "installer.secret_lost": Entry(
+        409, 3, "the secret of this installer can no longer be read; create a new installer",
+        "le secret de cet installeur n'est plus lisible ; créez un nouvel installeur",
     ),
     "installer.payload_missing": Entry(
         503, 6, "the server has no payload for {platform}; run `make build` or set payload_dir",
@@ -199,6 +207,9 @@ CATALOGUE: dict[str, Entry] = {
     "push.step": Entry(
         502, 9, "{step} ended with status {status}: {detail}",
         "{step} s'est terminé avec le code {status} : {detail}",
+    ),
+    "push.refused": Entry(
+        502, 9, "the server refused the agent ({code})", "le serveur a refusé l'agent ({code})"
     ),
     "push.not_online": Entry(
         504, 9, "the Jump Client is {state} after {seconds} s; its log on the host says why",
