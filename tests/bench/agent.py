@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
+import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from tremplin_agent import wire
+from tremplin_agent.agent import REFUSED_SECONDS, STEADY_SECONDS, WELCOME_SECONDS
+from tremplin_agent.control import OPEN_SECONDS, TCP_SECONDS
 from tremplin_agent.core.backoff import Backoff
 from tremplin_agent.core.identity import Identity, verify
 from tremplin_agent.core.protocol import (
@@ -37,7 +40,20 @@ from websockets.http11 import Response
 from websockets.uri import WebSocketURI, parse_uri
 
 PLATFORM = "linux-64"
-HANDSHAKE_SECONDS = 60.0
+STATISTICS: dict[str, object] = {
+    "hostname": "",
+    "fqdn": "bench.example.org",
+    "operating_system": "Debian GNU/Linux 12 (bookworm)",
+    "private_ip": "192.0.2.1",
+    "console_user": "",
+    "uptime_seconds": 86_400,
+    "cpu_percent": 1.5,
+    "cpu_count": 4,
+    "memory_total_bytes": 8 << 30,
+    "memory_used_bytes": 2 << 30,
+    "disk_total_bytes": 64 << 30,
+    "disk_used_bytes": 16 << 30,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +91,21 @@ def fingerprint(label: str, number: int) -> str:
     return hashlib.sha256(f"{label}:{number}:machine".encode()).hexdigest()
 
 
+async def _dial(door: Door) -> socket.socket:
+    sock = socket.socket()
+    sock.setblocking(False)
+    try:
+        address = (door.address, door.port)
+        await asyncio.wait_for(asyncio.get_running_loop().sock_connect(sock, address), TCP_SECONDS)
+    except TimeoutError as error:
+        sock.close()
+        raise ConnectionError("no answer in time") from error
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
 class Owner(Protocol):
     """What a link tells: messages, and once its end."""
 
@@ -90,12 +121,13 @@ class Owner(Protocol):
 class Link(asyncio.Protocol):
     """A WebSocket client over a transport; decodes frames and answers pings."""
 
-    __slots__ = ("_core", "_owner", "_transport")
+    __slots__ = ("_core", "_owner", "_transport", "heard_at")
 
     def __init__(self, door: Door, owner: Owner) -> None:
         self._core = ClientProtocol(door.uri, max_size=wire.MAX_FRAME)
         self._owner = owner
         self._transport: asyncio.Transport | None = None
+        self.heard_at = time.monotonic()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's TLS transport is one in deed, not by its class.
@@ -105,6 +137,7 @@ class Link(asyncio.Protocol):
         self._flush()
 
     def data_received(self, data: bytes) -> None:
+        self.heard_at = time.monotonic()
         self._core.receive_data(data)
         for event in self._core.events_received():
             if isinstance(event, Response):
@@ -128,6 +161,12 @@ class Link(asyncio.Protocol):
             self._core.send_text(wire.encode(message).encode())
             self._flush()
 
+    def ping(self) -> None:
+        """Ask for a sign of life."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._core.send_ping(b"")
+            self._flush()
+
     def close(self) -> None:
         """End the connection without a word, as a killed process does."""
         if self._transport is not None:
@@ -146,26 +185,8 @@ class SimulatedAgent:
     """One agent of a fleet: the real agent's core over a `Link`.
 
     client_id: 0 until it has enrolled with `enrolment`. report: called with `online`,
-    `closed`, or `refused:<code>`; wait: seconds before the next try, once it is closed.
+    `closed`, or `refused:<code>`.
     """
-
-    __slots__ = (
-        "_backoff",
-        "_conversation",
-        "_door",
-        "_drain",
-        "_enrolment",
-        "_identity",
-        "_lost_at",
-        "_report",
-        "_server_key",
-        "_turned_away",
-        "client_id",
-        "label",
-        "link",
-        "number",
-        "settled",
-    )  # fmt: skip
 
     def __init__(
         self,
@@ -187,31 +208,65 @@ class SimulatedAgent:
         self._lost_at = time.monotonic()
         self._turned_away: TurnedAway | None = None
         self._drain: float | None = None
+        self._in_since: float | None = None
+        self._heartbeat, self._statistics_every, self._statistics_due = 15.0, 300.0, 0.0
 
     async def connect(self, context: ssl.SSLContext | None) -> None:
-        """Connect and stay until the server has decided; OSError when it does not answer."""
+        """Connect and stay until the server has decided.
+
+        Raises OSError when nothing answers, TimeoutError when it answers too late; the
+        bounds are the real agent's.
+        """
         loop = asyncio.get_running_loop()
         self.settled.clear()
         self._turned_away = self._drain = None
+        sock = await _dial(self._door)
         await asyncio.wait_for(
             loop.create_connection(
                 lambda: Link(self._door, self),
-                self._door.address,
-                self._door.port,
+                sock=sock,
                 ssl=context,
                 server_hostname="localhost" if context else None,
+                ssl_handshake_timeout=OPEN_SECONDS if context else None,
             ),
-            HANDSHAKE_SECONDS,
+            OPEN_SECONDS,
         )
-        await asyncio.wait_for(self.settled.wait(), HANDSHAKE_SECONDS)
+        await asyncio.wait_for(self.settled.wait(), WELCOME_SECONDS)
 
-    def wait(self) -> float:
-        """Return how long a real agent would wait now, in seconds."""
+    def wait(self, fault: Exception | None) -> float:
+        """Return how long the real agent would wait now, in seconds.
+
+        fault: what `connect` raised; None when a connection ended.
+        """
+        if isinstance(fault, TimeoutError):
+            return self._backoff.busy()
+        if fault is not None:
+            return self._backoff.silent(time.monotonic() - self._lost_at)
+        if self._turned_away is not None:
+            refused = self._turned_away
+            return self._backoff.busy(REFUSED_SECONDS if refused.final else refused.retry_after)
+        in_since, self._in_since = self._in_since, None
+        if self._drain is None and (
+            in_since is None or time.monotonic() - in_since < STEADY_SECONDS
+        ):
+            return self._backoff.busy()
+        self._backoff.welcomed()
         if self._drain is not None:
             return self._backoff.drained(self._drain)
-        if self._turned_away is not None:
-            return self._backoff.busy(self._turned_away.retry_after)
-        return self._backoff.silent(time.monotonic() - self._lost_at)
+        return self._backoff.silent(0)
+
+    def tend(self, now: float) -> None:
+        """Do what is due while connected: statistics, a ping, dropping a dead connection."""
+        link, in_since = self.link, self._in_since
+        if link is None or in_since is None:
+            return
+        silence = now - link.heard_at
+        if silence >= 2 * self._heartbeat:
+            link.close()
+        elif silence >= self._heartbeat:
+            link.ping()
+        elif now >= self._statistics_due:
+            self._report_statistics(now)
 
     def close(self) -> None:
         """Cut the connection."""
@@ -239,7 +294,7 @@ class SimulatedAgent:
         self._carry_out(self._conversation.received(frame))
 
     def closed(self) -> None:
-        if self._conversation is not None and self._conversation.is_in:
+        if self._in_since is not None:
             self._lost_at = time.monotonic()
         self.link = self._conversation = None
         self.settled.set()
@@ -266,9 +321,16 @@ class SimulatedAgent:
     def _let_in(self, action: LetIn) -> None:
         self.client_id, self._server_key = action.client_id, action.server_key
         self._enrolment = None
-        self._backoff.welcomed()
+        self._in_since = time.monotonic()
+        self._heartbeat = float(action.settings["heartbeat_seconds"])
+        self._statistics_every = float(action.settings["statistics_seconds"])
         self.settled.set()
         self._report(self, "online")
+        self._report_statistics(self._in_since)
+
+    def _report_statistics(self, now: float) -> None:
+        self._statistics_due = now + self._statistics_every * (0.9 + 0.2 * random.random())
+        self._send(wire.Statistics(STATISTICS | {"hostname": f"{self.label}-{self.number}"}))
 
     def _send(self, message: wire.AgentMessage) -> None:
         assert self.link is not None

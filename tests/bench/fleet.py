@@ -97,6 +97,14 @@ class Fleet:
         """Set what agents do from now on when their connection ends."""
         self._return = how
 
+    async def tend(self) -> None:
+        """Let every agent do what is due, once a second, for ever."""
+        while True:
+            await asyncio.sleep(1)
+            now = time.monotonic()
+            for agent in self._agents:
+                agent.tend(now)
+
     def hang_up(self, count: int) -> None:
         """Cut the connections of the first `count` agents, as a killed process does."""
         self._return = Return.STAY
@@ -121,10 +129,19 @@ class Fleet:
         async with gate:
             try:
                 await agent.connect(self._context)
-            except (OSError, TimeoutError) as error:
+            except TimeoutError as error:
+                self._tally.errors["too late"] += 1
+                self._failed(agent, error)
+            except OSError as error:
                 self._tally.errors[type(error).__name__] += 1
-                if agent.link is None:
-                    self._came_down(agent)
+                self._failed(agent, error)
+
+    def _failed(self, agent: SimulatedAgent, error: Exception) -> None:
+        """An open link that is too late is closed, which leads to `_come_back`."""
+        if agent.link is None:
+            self._come_back(agent, error)
+        else:
+            agent.close()
 
     def _reported(self, agent: SimulatedAgent, event: str) -> None:
         if event == "online":
@@ -135,14 +152,13 @@ class Fleet:
             self._tally.last_online = now
         elif event == "closed":
             self._online.discard(agent.number)
-            self._came_down(agent)
+            self._come_back(agent, None)
         else:
             self._tally.refused[event.partition(":")[2]] += 1
 
-    def _came_down(self, agent: SimulatedAgent) -> None:
-        if self._return is Return.STAY:
-            return
-        self._spawn(agent, agent.wait())
+    def _come_back(self, agent: SimulatedAgent, fault: Exception | None) -> None:
+        if self._return is Return.LIKE_AGENTS:
+            self._spawn(agent, agent.wait(fault))
 
 
 def raise_file_limit() -> int:
@@ -182,4 +198,6 @@ async def _serve(pipe: Connection, orders: Orders) -> None:
         pipe.send(fleet.tally())
 
     asyncio.get_running_loop().add_reader(pipe.fileno(), read)
+    tending = asyncio.get_running_loop().create_task(fleet.tend())
     await ended.wait()
+    tending.cancel()
