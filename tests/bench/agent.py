@@ -322,8 +322,8 @@ class SimulatedAgent:
         self.client_id, self._server_key = action.client_id, action.server_key
         self._enrolment = None
         self._in_since = time.monotonic()
-        self._heartbeat = float(action.settings["heartbeat_seconds"])
-        self._statistics_every = float(action.settings["statistics_seconds"])
+        self._heartbeat = float(action.settings.get("heartbeat_seconds", 15))
+        self._statistics_every = float(action.settings.get("statistics_seconds", 300))
         self.settled.set()
         self._report(self, "online")
         self._report_statistics(self._in_since)
