@@ -49,6 +49,17 @@ def limit_of(config: Config, client: Identity | JumpClient) -> int:
     )
 
 
+def expires_at(config: Config, client: JumpClient) -> datetime | None:
+    """Return when an agent that is away will remove itself, if it ever does."""
+    limit = limit_of(config, client)
+    if client.state in (State.ONLINE, State.UNINSTALLED) or client.worker_id or not limit:
+        return None
+    try:
+        return (client.last_seen or client.created_at) + timedelta(minutes=limit)
+    except OverflowError:
+        return None
+
+
 def purge(work: Work, dry_run: bool) -> list[Purged]:
     """Delete the records that have been away for longer than their limit.
 

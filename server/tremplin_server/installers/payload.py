@@ -60,27 +60,31 @@ def payload(config: Config, platform: str) -> Payload:
 def stamped(source: Payload, key_info: str) -> Iterator[bytes]:
     """Return the chunks of `source` with `key_info` in its slot; the size stays the same.
 
-    The file is opened and its slot found before the first chunk is asked for. Raises
-    TremplinError (config.invalid) when there is no slot or the key info is too long.
+    Raises TremplinError (config.invalid) at once when there is no slot or the key info is
+    too long. The file is open only while the chunks are taken.
     """
     text = key_info.encode("ascii")
     if len(text) > SLOT_BYTES:
         raise TremplinError("config.invalid", detail="public_urls is too long for a payload")
-    file = source.path.open("rb")
-    header = file.read(_HEADER_BYTES)
-    slot = _SLOT.search(header)
-    if slot is None:
-        file.close()
-        raise TremplinError("config.invalid", detail=f"{source.path} has no slot for key info")
-    filled = header[: slot.start(1)] + text.ljust(SLOT_BYTES) + header[slot.end(1) :]
+    with source.path.open("rb") as file:
+        _slot(source.path, file.read(_HEADER_BYTES))
 
     def chunks() -> Iterator[bytes]:
-        with file:
-            yield filled
+        with source.path.open("rb") as file:
+            header = file.read(_HEADER_BYTES)
+            start, end = _slot(source.path, header)
+            yield header[:start] + text.ljust(SLOT_BYTES) + header[end:]
             while chunk := file.read(CHUNK_BYTES):
                 yield chunk
 
     return chunks()
+
+
+def _slot(path: Path, header: bytes) -> tuple[int, int]:
+    found = _SLOT.search(header)
+    if found is None:
+        raise TremplinError("config.invalid", detail=f"{path} has no slot for key info")
+    return found.span(1)
 
 
 def _find(config: Config, platform: str) -> Path | None:

@@ -256,6 +256,7 @@ def download(work: Work, installer_id: str, platform: str) -> Download:
     secret = sealing.unseal(work.config, installer.installer_id, installer.sealed_secret)
     source = payloads.payload(work.config, platform)
     chunks = payloads.stamped(source, _key_info(work, installer, secret))
+    _tell(work, "installer.downloaded", installer, platform=platform)
     return Download(f"tremplin-scc-{installer.installer_id}.bin", source.size, chunks)
 
 
