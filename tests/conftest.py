@@ -16,7 +16,7 @@ from tremplin_server.app import create_app
 from tremplin_server.config import Config
 from tremplin_server.db import Database, db
 
-from tests import postgres
+from tests import personas, postgres
 
 SECRET_KEY = "only-for-tests"
 _numbers = count(1)
@@ -145,3 +145,15 @@ def database(app: Flask) -> Database:
     """What units of work are made of."""
     found: Database = app.extensions["tremplin"]
     return found
+
+
+@pytest.fixture
+def people(database: Database) -> personas.People:
+    """Administrator, technician, auditor and outsider, as actors."""
+    return personas.people(database)
+
+
+@pytest.fixture
+def api(app: Flask) -> personas.Api:
+    """The API, called by a program with every right."""
+    return personas.api_of(app)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -28,15 +29,18 @@ from tremplin_server import i18n, rest
 from tremplin_server.accounts import api as accounts
 from tremplin_server.accounts import tokens
 from tremplin_server.audit import api as audit
+from tremplin_server.clients import api as clients
 from tremplin_server.clock import Clock, SystemClock
 from tremplin_server.config import Config
 from tremplin_server.db import Database, Publisher, SilentPublisher, db, prepare_engine
-from tremplin_server.errors import TremplinError, Unavailable
+from tremplin_server.errors import Denied, TremplinError, Unavailable
 from tremplin_server.groups import api as groups
+from tremplin_server.installers import api as installers
 from tremplin_server.logging import logger
-from tremplin_server.permissions import ActorKind, system_actor
+from tremplin_server.permissions import READ_PERMISSIONS, Actor, ActorKind, system_actor
 
 SECRET_KEY_FILE = "secret_key"  # noqa: S105 - a file's name
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 MAX_BODY = 1024 * 1024
 PROGRAM_PATHS = (rest.API_PREFIX, "/oauth2/", "/agent/", "/get_mech_list")
 """Below these an error is answered as a problem body, elsewhere as a page."""
@@ -52,11 +56,12 @@ def create_app(
     config: its secret key may be in the data directory instead. publisher: where notices go
     after a commit.
     """
+    config = replace(config, secret_key=_secret_key(config) or "")
     app = Flask("tremplin_server")
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.config.update(
-        SECRET_KEY=_secret_key(config),
+        SECRET_KEY=config.secret_key or None,
         MAX_CONTENT_LENGTH=MAX_BODY,
         SQLALCHEMY_DATABASE_URI=_database_uri(config),
         SQLALCHEMY_ENGINE_OPTIONS=_engine_options(config),
@@ -80,7 +85,15 @@ def create_app(
 
 def _register_features(app: Flask) -> None:
     api = rest.make_api(app, __version__)
-    for blueprint in (accounts.users, accounts.api_accounts, groups.blp, audit.blp):
+    for blueprint in (
+        accounts.users,
+        accounts.api_accounts,
+        groups.blp,
+        installers.blp,
+        installers.payload_blp,
+        clients.blp,
+        audit.blp,
+    ):
         api.register_blueprint(blueprint)
     app.register_blueprint(accounts.oauth)
 
@@ -160,7 +173,17 @@ def _set_actor_from_bearer() -> None:
     if scheme.lower() != "bearer" or not token:
         raise TremplinError("auth.required")
     with rest.current_database().work(system_actor("sign-in"), read_only=True) as work:
-        rest.set_actor(tokens.actor_of_token(work, token.strip(), request.remote_addr or ""))
+        actor = tokens.actor_of_token(work, token.strip(), request.remote_addr or "")
+    rest.set_actor(actor)
+    _require_api_rights(actor)
+
+
+def _require_api_rights(actor: Actor) -> None:
+    """Refuse at the door an account without rights, and a read_only one that would write."""
+    if not actor.permissions:
+        raise Denied("auth.denied", permission="configuration API")
+    if request.method not in SAFE_METHODS and actor.permissions <= READ_PERMISSIONS:
+        raise Denied("auth.denied", permission="configuration API, write")
 
 
 class _Budget:

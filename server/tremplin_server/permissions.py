@@ -24,6 +24,12 @@ class Permission(StrEnum):
     SEE_ALL_GROUPS = "groups.see_all"
 
 
+READ_PERMISSIONS = frozenset(
+    p for p in Permission if p.value.endswith(".read") or p is Permission.SEE_ALL_GROUPS
+)
+"""What changes nothing."""
+
+
 class Role(StrEnum):
     """What a person is on this site."""
 

@@ -15,7 +15,7 @@ from tremplin_server.accounts.models import ApiAccount, ApiToken
 from tremplin_server.clock import rfc3339
 from tremplin_server.db import Work
 from tremplin_server.errors import Denied, TremplinError
-from tremplin_server.permissions import Actor, ActorKind, Permission
+from tremplin_server.permissions import READ_PERMISSIONS, Actor, ActorKind, Permission
 
 LIFETIME = timedelta(seconds=3600)
 MAX_LIVE = 30
@@ -93,7 +93,7 @@ def _permissions(account: ApiAccount) -> frozenset[Permission]:
     if account.perm_command == "full_access":
         return frozenset(Permission)
     if account.perm_command == "read_only":
-        return frozenset(p for p in Permission if p.value.endswith((".read", ".see_all")))
+        return READ_PERMISSIONS
     return frozenset()
 
 
