@@ -137,3 +137,19 @@ def _failed(work: Work, client_id: int, ack: wire.Ack, command: Command | None) 
     )
     if command is not None and kind != CommandKind.UNINSTALL:
         work.session.delete(command)
+
+
+def waiting(work: Work, client_ids: Iterable[int]) -> set[int]:
+    """Return which of these connected clients have an order waiting.
+
+    For the gateway to look now and then: an order by the `tremplin` command reaches it
+    through the database only.
+    """
+    wanted = list(client_ids)
+    stored = select(Command.client_id).where(Command.client_id.in_(wanted))
+    buried = select(Tombstone.client_id).where(
+        Tombstone.client_id.in_(wanted),
+        Tombstone.kind == TombstoneKind.DELETED,
+        Tombstone.closed_at.is_(None),
+    )
+    return {*work.session.scalars(stored), *work.session.scalars(buried)}
