@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The host's half of a Jump Client, as it is found on disk, in memory and at boot.
+
+Runs on the managed host, so it keeps to the standard library of Python 3.9.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import pwd
+
+PLATFORMS = {
+    "x86_64": "linux-64",
+    "amd64": "linux-64",
+    "aarch64": "linux-arm64",
+    "arm64": "linux-arm64",
+}
+ROOT_DIRECTORY = "/opt/tremplin-jump-client"
+USER_DIRECTORY = ".local/share/tremplin-jump-client"
+CACHE_DIRECTORY = ".cache/tremplin"
+BOOT_DIRECTORIES = (
+    "/etc/systemd/system",
+    "/etc/init.d",
+    "/etc/cron.d",
+    "/var/spool/cron/crontabs",
+    "/var/spool/cron",
+)
+PUSHED = "tremplin-scc-"
+USER_UNITS = ".config/systemd/user"
+LARGEST_BOOT_ENTRY = 256 * 1024
+
+
+def survey(directories, run):
+    """Return what this host has of Jump Clients, as a dictionary.
+
+    directories: where to look; an empty one stands for the default of this user, and `~`
+        for a home directory.
+    run: callable (list of arguments) -> (exit status, output).
+    """
+    me = pwd.getpwuid(os.getuid())
+    default = ROOT_DIRECTORY if me.pw_uid == 0 else os.path.join(me.pw_dir, USER_DIRECTORY)
+    places = []
+    for directory in directories:
+        path = os.path.normpath(os.path.expanduser(directory)) if directory else default
+        if path not in places:
+            places.append(path)
+    running = processes()
+    return {
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "platform": PLATFORMS.get(platform.machine().lower())
+        if platform.system() == "Linux"
+        else None,
+        "uid": me.pw_uid,
+        "user": me.pw_name,
+        "default_directory": default,
+        "cache_directory": os.path.join(me.pw_dir, CACHE_DIRECTORY),
+        "places": places,
+        "installations": [
+            found for found in (installation(place, run) for place in places) if found
+        ],
+        "leftovers": sorted(
+            {path for place in places for path in _leftovers(place, running)}
+            | set(_pushed(os.path.join(me.pw_dir, CACHE_DIRECTORY), running))
+        ),
+        "processes": sorted({pid for place in places for pid in _inside(place, running)}),
+        "boot_entries": sorted({path for place in places for path in boot_entries(place, run)}),
+    }
+
+
+def installation(directory, run):
+    """Return what is in `directory`, or None when it does not exist."""
+    if not os.path.lexists(directory):
+        return None
+    facts, _unused = _json(os.path.join(directory, "install.json"))
+    state, readable = _json(os.path.join(directory, "var", "state.json"))
+    uninstall = os.path.join(directory, "uninstall")
+    return {
+        "directory": directory,
+        "owned": bool(facts) or os.path.exists(uninstall),
+        "complete": facts.get("complete") is True and os.path.exists(uninstall),
+        "readable": readable,
+        "client_id": state.get("client_id") or None,
+        "phase": state.get("phase", ""),
+        "refused": state.get("refused", ""),
+        "running": _running(os.path.join(directory, "init-script"), run),
+        "version": facts.get("version", ""),
+        "user": facts.get("user", ""),
+        "scope": facts.get("scope", ""),
+        "startup": facts.get("startup", ""),
+    }
+
+
+def processes():
+    """Return the words of the command line of every process of this host, by process id."""
+    found = {}
+    for name in os.listdir("/proc") if os.path.isdir("/proc") else []:
+        if name.isdigit() and int(name) != os.getpid():
+            try:
+                with open(f"/proc/{name}/cmdline", "rb") as file:
+                    found[int(name)] = file.read().decode("utf-8", "replace").split("\0")
+            except OSError:
+                continue
+    return found
+
+
+def boot_entries(directory, run):
+    """Return what starts something in `directory` at boot: paths, or `crontab`."""
+    found = []
+    for place in BOOT_DIRECTORIES + tuple(os.path.join(home, USER_UNITS) for home in _homes()):
+        for name in _listed(place):
+            path = os.path.join(place, name)
+            if os.path.isfile(path) and directory + "/" in _text(path):
+                found.append(path)
+    status, table = run(["crontab", "-l"])
+    if status == 0 and directory + "/" in table:
+        found.append("crontab")
+    return found
+
+
+def _homes():
+    """Return the homes to look into: of everybody for root, else one's own."""
+    everybody = pwd.getpwall() if os.getuid() == 0 else [pwd.getpwuid(os.getuid())]
+    return sorted({entry.pw_dir for entry in everybody})
+
+
+def _leftovers(place, running):
+    """Return what a cut installation left beside `place`, unless it is still at work."""
+    parent, prefix = os.path.dirname(place), os.path.basename(place) + ".partial-"
+    paths = [os.path.join(parent, name) for name in _listed(parent) if name.startswith(prefix)]
+    return [path for path in paths if not _inside(path, running)]
+
+
+def _pushed(directory, running):
+    """Return the installers that a cut run left in its cache, unless one is at work."""
+    paths = [os.path.join(directory, n) for n in _listed(directory) if n.startswith(PUSHED)]
+    return [] if _inside(directory, running) else paths
+
+
+def _inside(directory, running):
+    """Return the processes whose command line names something inside `directory`."""
+    start = directory + "/"
+    return [pid for pid, words in running.items() if any(word.startswith(start) for word in words)]
+
+
+def _running(script, run):
+    return os.path.exists(script) and run([script, "status"])[0] == 0
+
+
+def _listed(directory):
+    try:
+        return sorted(os.listdir(directory))
+    except OSError:
+        return []
+
+
+def _text(path):
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read(LARGEST_BOOT_ENTRY)
+    except OSError:
+        return ""
+
+
+def _json(path):
+    """Return the object in a file (empty without one), and whether it may be read."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+    except PermissionError:
+        return {}, False
+    except (OSError, ValueError):
+        return {}, True
+    return (content if isinstance(content, dict) else {}), True

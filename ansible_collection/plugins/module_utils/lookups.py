@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the names that people write to the ids that the API takes."""
+
+from __future__ import annotations
+
+from ansible_collections.tremplin.jump.plugins.module_utils.errors import TremplinError
+
+
+def jump_group(client, text):
+    """Return {jump_group_id, jump_group_type} of `user:<name>`, `jumpgroup:<code>` or a name."""
+    if text.startswith("user:"):
+        return {"jump_group_id": user(client, text[5:]), "jump_group_type": "personal"}
+    if text.startswith("jumpgroup:"):
+        found = _one(client, "/jump-group", "Jump Group", "code_name", text[10:])
+    else:
+        found = _one(client, "/jump-group", "Jump Group", "name", text)
+    return {"jump_group_id": found["id"], "jump_group_type": "shared"}
+
+
+def user(client, name):
+    """Return the id of the user who signs in as `name`."""
+    return _one(client, "/user", "user", "username", name)["id"]
+
+
+def item_role(client, name):
+    """Return the id of the Jump Item Role `name`."""
+    return _one(client, "/jump-item-role", "Jump Item Role", "name", name)["id"]
+
+
+def jump_policy(client, code):
+    """Return the id of the Jump Policy whose code name is `code`."""
+    return _one(client, "/jump-policy", "Jump Policy", "code_name", code)["id"]
+
+
+def session_policy(client, code):
+    """Return the id of the session policy whose code name is `code`."""
+    return _one(client, "/session-policy", "session policy", "code_name", code)["id"]
+
+
+def _one(client, path, what, key, text):
+    # The filter may be unknown to the server, so the answer is compared as well.
+    for item in client.pages(path, **{key: text}):
+        if str(item.get(key, "")).lower() == text.lower():
+            return item
+    raise TremplinError("there is no {} whose {} is {!r}".format(what, key.replace("_", " "), text))

@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What has to happen on one host: pure, from both halves and what is wanted.
+
+Host and record are in step when the installation is complete and its client id is that
+of the record. In step, another directory, user, scope or start-up means a new
+installation under the same record. Out of step, what is found is taken away on the host
+alone and installed again, which takes the record over by its declared key. Properties of
+the record need no plan: they are changed in place.
+"""
+
+from __future__ import annotations
+
+NOTHING, TIDY, START = "nothing", "tidy", "start"
+INSTALL, REINSTALL, REMOVE = "install", "reinstall", "remove"
+
+LEAVING = ("uninstalled", "removing")
+"""States of a record whose host half is gone, or about to go."""
+
+CONNECTED = ("online", "disabled")
+"""States of a record whose agent is connected; who disabled it is on the host, and obeyed."""
+
+LAYOUT = ("user", "scope", "startup")
+SWITCHES = ("jc_ephemeral", "online_install")
+HOST_PARAMETERS = ("user", "scope", "startup", "online_install")
+RECORD_PARAMETERS = (
+    "jc_jump_group",
+    "jc_tag",
+    "jc_comments",
+    "jc_name",
+    "jc_external_id",
+    "jc_jump_policy",
+    "jc_session_policy",
+    "jc_max_offline_minutes",
+    "jc_ephemeral",
+)
+
+
+class PlanError(Exception):
+    """What is wanted cannot be reached, and nothing was touched."""
+
+
+def directories(records, wanted):
+    """Return the directories to look at on the host; an empty one is its default."""
+    recorded = [record["install_dir"] for record in records if record.get("install_dir")]
+    return list(dict.fromkeys([wanted.get("install_dir") or "", *recorded]))
+
+
+def present(host, record, wanted, installers=()):
+    """Return the plan that ends with one running installation that belongs to `record`.
+
+    host: of `host.survey`. record: of the API, or None. wanted: installer parameter ->
+    value, only those that were given. installers: ids of those that an earlier run made
+    for this host and left behind. Raises PlanError.
+    """
+    if host["platform"] is None:
+        raise PlanError("there is no installer for {} {}".format(host["system"], host["machine"]))
+    current = next((found for found in host["installations"] if _in_step(found, record)), None)
+    target = _target(host, wanted) or (
+        current["directory"] if current else host["default_directory"]
+    )
+    ours = _ours(host, record, target)
+    moved = _moved(current, target, wanted) if current else []
+    if current is None or moved:
+        reason = "changed: " + ", ".join(moved) if moved else _mismatch(ours, record)
+        return _installation(host, record, wanted, target, ours, reason)
+    return _kept(host, record, current, list(installers))
+
+
+def absent(host, record, wanted, others=()):
+    """Return the plan that takes both halves away and leaves alone what is not ours.
+
+    others: records, beside `record`, whose client ids were found on the host. One without
+    a declared key was installed there by hand, and goes too; one with another's key is
+    that of the machine which this one was copied from, and is not spoken for.
+    """
+    target = _target(host, wanted) or (record or {}).get("install_dir") or host["default_directory"]
+    foreign = [other["id"] for other in others if other["external_id"]]
+    records = [record] if record else []
+    records += [other for other in others if not other["external_id"]]
+    uninstall = [
+        {"directory": found["directory"], "local": found["client_id"] in foreign}
+        for found in _ours(host, record, target, strict=False)
+    ]
+    before = {found["directory"]: _shown(found) for found in _found(host, uninstall)}
+    before.update({"record {}".format(gone["id"]): gone["state"] for gone in records})
+    before.update({path: "left over" for path in host["leftovers"]})
+    return _plan(
+        REMOVE if before else NOTHING,
+        target,
+        uninstall=uninstall,
+        leftovers=host["leftovers"],
+        records=[gone["id"] for gone in records],
+        diff={"before": before, "after": {}},
+    )
+
+
+def parameters(wanted, directory, own_key):
+    """Return the arguments of the installer on the host.
+
+    own_key: True when the operator gave the key info; then the properties of the record
+    are stated here too. Otherwise the installer was made with them.
+    """
+    names = HOST_PARAMETERS + (RECORD_PARAMETERS if own_key else ())
+    arguments = ["--install-dir", directory]
+    for name in names:
+        value = wanted.get(name)
+        if value is None or (name in SWITCHES and not value):
+            continue
+        arguments.append("--" + name.replace("_", "-"))
+        if name not in SWITCHES:
+            arguments.append(str(value))
+    return arguments
+
+
+def _target(host, wanted):
+    """Return the directory that is asked for, as the host writes it."""
+    return host["places"][0] if wanted.get("install_dir") else None
+
+
+def _in_step(found, record):
+    return (
+        record is not None
+        and found["owned"]
+        and found["complete"]
+        and found["client_id"] == record["id"]
+        and found["phase"] != "removing"
+        and not found["refused"]
+        and record["state"] not in LEAVING
+    )
+
+
+def _ours(host, record, target, strict=True):
+    """Return the installations that may be taken away: at the target, or the record's own.
+
+    What is elsewhere and has enrolled as another Jump Client belongs to somebody else.
+    """
+    ours = []
+    for found in host["installations"]:
+        if found["directory"] == target:
+            if strict and not found["owned"]:
+                raise PlanError(
+                    f"{target} exists and holds no Jump Client; choose another directory"
+                )
+            if strict and found["complete"] and not found["readable"]:
+                raise PlanError(
+                    "the state in {} cannot be read by {}; use become".format(target, host["user"])
+                )
+            free = True
+        else:
+            free = record is not None and found["client_id"] in (None, record["id"])
+        if found["owned"] and free:
+            ours.append(found)
+    return ours
+
+
+def _moved(current, target, wanted):
+    names = [] if current["directory"] == target else ["install_dir"]
+    asked = dict(wanted, startup=None if wanted.get("startup") == "auto" else wanted.get("startup"))
+    return names + [
+        name for name in LAYOUT if asked.get(name) is not None and asked[name] != current[name]
+    ]
+
+
+def _mismatch(ours, record):
+    if not ours:
+        return "the host has no Jump Client"
+    if not any(found["complete"] for found in ours):
+        return "the installation is incomplete"
+    if record is None:
+        return "the server has no record of it"
+    if any(found["phase"] == "removing" for found in ours):
+        return "the agent is removing itself"
+    refused = next((found["refused"] for found in ours if found["refused"]), None)
+    if refused:
+        return f"the server refuses it ({refused})"
+    if record["state"] in LEAVING:
+        return "the record is {}".format(record["state"])
+    return "the record is that of another installation"
+
+
+def _installation(host, record, wanted, target, ours, reason):
+    if host["uid"] == 0 and wanted.get("scope", "user") == "user" and not wanted.get("user"):
+        raise PlanError(
+            "root must say who runs the Jump Client: set tremplin_user, or tremplin_scope to system"
+        )
+    after = {name: value for name, value in wanted.items() if value is not None}
+    return _plan(
+        REINSTALL if ours else INSTALL,
+        target,
+        reason=reason,
+        uninstall=[{"directory": found["directory"], "local": True} for found in ours],
+        forget=sorted(
+            {found["client_id"] for found in ours if found["client_id"]}
+            - {(record or {}).get("id")}
+        ),
+        leftovers=host["leftovers"],
+        diff={
+            "before": {found["directory"]: _shown(found) for found in ours},
+            "after": {target: dict(after, state="online")},
+        },
+    )
+
+
+def _kept(host, record, current, installers):
+    down = not current["running"] or record["state"] not in CONNECTED
+    before = {path: "left over" for path in host["leftovers"]}
+    before.update({f"installer {number}": "left over" for number in installers})
+    action = TIDY if before else NOTHING
+    after = {}
+    if down:
+        action = START
+        before["state"], after["state"] = record["state"], "online"
+    return _plan(
+        action,
+        current["directory"],
+        leftovers=host["leftovers"],
+        start=down,
+        diff={"before": before, "after": after},
+    )
+
+
+def _found(host, uninstall):
+    wanted = [item["directory"] for item in uninstall]
+    return [found for found in host["installations"] if found["directory"] in wanted]
+
+
+def _shown(found):
+    names = ("client_id", "complete", "running", "scope", "startup", "user", "version")
+    return {name: found[name] for name in names}
+
+
+def _plan(action, directory, **parts):
+    plan = {
+        "action": action,
+        "directory": directory,
+        "reason": "",
+        "uninstall": [],
+        "forget": [],
+        "leftovers": [],
+        "records": [],
+        "start": False,
+        "diff": {"before": {}, "after": {}},
+    }
+    plan.update(parts)
+    return plan

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a request leaves this machine; the only module here that opens a connection."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import ssl
+import tempfile
+from typing import NamedTuple
+from urllib.error import HTTPError, URLError
+
+from ansible.module_utils.urls import SSLValidationError, open_url
+from ansible_collections.tremplin.jump.plugins.module_utils.errors import (
+    TremplinError,
+    Unreachable,
+    Untrusted,
+)
+
+CA_PATH = "/agent/v1/ca.pem"
+USER_AGENT = "tremplin.jump (ansible)"
+
+
+class Response(NamedTuple):
+    """An answer, whatever its status. The names of `headers` are in lower case."""
+
+    status: int
+    headers: dict
+    body: bytes
+
+
+class UrlTransport:
+    """Sends requests with Ansible's own client, which follows the proxy variables.
+
+    url: base URL of the server, used only to fetch its CA when `ca_pin` is given.
+    ca_path: PEM file of the authorities to trust, instead of those of the system.
+    ca_pin: hexadecimal SHA-256 of the DER form of the server's own CA; the CA is fetched
+        from the server, compared, and then everything is verified with it.
+    validate_certs: False trusts anybody.
+    timeout: seconds that the server may be silent.
+    """
+
+    def __init__(self, url, ca_path=None, ca_pin=None, validate_certs=True, timeout=30):
+        self._url = url.rstrip("/")
+        self._ca_path = ca_path
+        self._ca_pin = (ca_pin or "").replace(":", "").lower()
+        self._validate = validate_certs
+        self._timeout = timeout
+
+    def __call__(self, method, url, headers, body=None):
+        """Return the Response; Unreachable or Untrusted when there is none."""
+        if self._ca_pin and self._validate and self._ca_path is None:
+            self._ca_path = self._pinned_ca()
+        return self._send(method, url, headers, body, self._validate)
+
+    def close(self):
+        """Forget the fetched CA."""
+        if self._ca_pin and self._ca_path:
+            os.unlink(self._ca_path)
+            self._ca_path = None
+
+    def _send(self, method, url, headers, body, validate):
+        try:
+            answer = open_url(
+                url,
+                data=body,
+                headers=headers,
+                method=method,
+                timeout=self._timeout,
+                validate_certs=validate,
+                ca_path=self._ca_path,
+                http_agent=USER_AGENT,
+                follow_redirects="none",
+                use_netrc=False,
+            )
+        except HTTPError as error:
+            answer = error
+        except (SSLValidationError, ssl.SSLError) as error:
+            raise Untrusted(f"the certificate of {self._url} is not trusted: {error}") from error
+        except (URLError, OSError, ValueError) as error:
+            raise _unreachable(self._url, error) from error
+        with answer:
+            try:
+                content = answer.read()
+            except (OSError, ValueError) as error:
+                raise _unreachable(self._url, error) from error
+            names = {name.lower(): value for name, value in answer.headers.items()}
+            return Response(answer.getcode(), names, content)
+
+    def _pinned_ca(self):
+        answer = self._send("GET", self._url + CA_PATH, {}, None, False)
+        if answer.status != 200:
+            raise Untrusted(f"{self._url} does not show its CA (HTTP {answer.status})")
+        pem = answer.body.decode("ascii", "replace")
+        if fingerprint(pem) != self._ca_pin:
+            raise Untrusted(f"the CA of {self._url} is not the one that ca_pin names")
+        descriptor, path = tempfile.mkstemp(prefix="tremplin-ca-", suffix=".pem")
+        with os.fdopen(descriptor, "w") as file:
+            file.write(pem)
+        return path
+
+
+def fingerprint(pem):
+    """Return the hexadecimal SHA-256 of the DER form of the first certificate in `pem`."""
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    first = pem[pem.find(begin) : pem.find(end) + len(end)] if begin in pem else ""
+    try:
+        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(first)).hexdigest()
+    except ValueError as error:
+        raise TremplinError("what the server shows as its CA is no PEM certificate") from error
+
+
+def _unreachable(url, error):
+    reason = getattr(error, "reason", error)
+    if isinstance(reason, ssl.SSLError):
+        return Untrusted(f"the certificate of {url} is not trusted: {reason}")
+    return Unreachable(f"{url} cannot be reached: {reason}")
