@@ -1,0 +1,404 @@
+"""The agent's main loop: connect, stay connected, come back, and go when told to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import ssl
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, Dict, Optional
+
+from tremplin_agent import __version__, wire
+from tremplin_agent.codes import Code
+from tremplin_agent.control import Busy, Link, open_link
+from tremplin_agent.core.backoff import Backoff
+from tremplin_agent.core.identity import Identity, fingerprint, verify
+from tremplin_agent.core.lifecycle import Phase, Solitude
+from tremplin_agent.core.protocol import (
+    Conversation,
+    Drained,
+    Enrolment,
+    HangUp,
+    LetIn,
+    RemoveYourself,
+    Self,
+    Send,
+    SetProperties,
+    TurnedAway,
+)
+from tremplin_agent.installation import Installation
+from tremplin_agent.parameters import OVERRIDES
+from tremplin_agent.platform import linux
+from tremplin_agent.platform.linux_statistics import statistics
+from tremplin_agent.store import Store, StoreError
+from tremplin_agent.tls import NoAnswer, Untrusted, context
+
+DEFAULT_HEARTBEAT_SECONDS = 15
+DEFAULT_STATISTICS_SECONDS = 300
+DEFAULT_OFFLINE_LIMIT_MINUTES = 180 * 24 * 60
+WELCOME_SECONDS = 60.0
+"""How long a server may take to let the agent in or to refuse it."""
+REFUSED_SECONDS = 3600.0
+"""How long a known agent waits after a refusal that the server calls final: no word that
+is not signed removes an agent."""
+CONTACT_SECONDS = 900.0
+"""How often the time of the last contact is written down."""
+CONFIRMATION_SECONDS = 3.0
+"""How long an agent that was told to go waits for the server to hang up."""
+STEADY_SECONDS = 10.0
+"""A connection that ends sooner is taken as a sign of trouble at the server."""
+_WATCH_SECONDS = 60.0
+
+_NO_PLACE_HERE = (Code.CLIENT_UNINSTALLED, Code.ENROL_KEY_REPLACED, Code.ENROL_CLONE)
+"""Refusals that do not count as contact: an agent that hears nothing else goes one day."""
+
+_KNOWS_ALREADY = (Code.CLIENT_UNINSTALLED, Code.CLIENT_MISSING, Code.ENROL_KEY_REPLACED)
+"""Refusals that say that there is no record left to tell about."""
+
+log = logging.getLogger("tremplin.agent")
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a try to connect, or a connection, ended.
+
+    wait: seconds before the next one. refused: what the server said when it refused.
+    remove: the installation has to go. fault: why nothing came of the try. final:
+    nothing more is to be heard on the connection. was_in: the server let us in.
+    confirmed: the server let us in, and ended the connection normally.
+    """
+
+    wait: float = 0.0
+    refused: Optional[TurnedAway] = None
+    remove: bool = False
+    fault: Optional[Exception] = None
+    final: bool = True
+    was_in: bool = False
+    confirmed: bool = False
+
+
+class Agent:
+    """One agent. `run` is its life; `enrol` and `farewell` are its first and last steps."""
+
+    def __init__(self, installation: Installation, store: Store) -> None:
+        self._installation = installation
+        self._store = store
+        self._state = store.state()
+        self._identity = self._load_identity()
+        self._pin = bytes.fromhex(installation.ca_pin)
+        # The jitter keeps agents apart; nobody gains by guessing it.
+        self._backoff = Backoff(random.random)
+        self._settings: Dict[str, Any] = store.settings()
+        self._lost_at = time.monotonic()
+        self._contact_saved_at = float("-inf")
+        self._statistics_due = float("-inf")
+        self._console_user: Optional[str] = None
+        self._disabled = False
+        self._tls: Optional[ssl.SSLContext] = None
+        self._in_since: Optional[float] = None
+        self._leave_when_in = False
+        if not self._state.last_contact:
+            self._state = replace(self._state, last_contact=time.time())
+            store.save_state(self._state)
+
+    @property
+    def removal_reason(self) -> str:
+        """Why the agent decided to go, or nothing."""
+        return self._state.reason
+
+    # --- life -------------------------------------------------------------------------
+
+    async def run(self) -> bool:
+        """Stay connected until cancelled; return True when the installation has to go."""
+        if self._store.is_removing:
+            return True
+        while True:
+            ending = await self.connect()
+            if ending.remove or self._is_rejected(ending) or self._is_alone_too_long():
+                return True
+            await self._pause(ending.wait)
+            if self._is_alone_too_long():
+                return True
+
+    async def enrol(self) -> Ending:
+        """Enrol, within the time that the caller allows; return how the last try ended.
+
+        A server that is busy is asked again; one that cannot be reached is not.
+        """
+        self._leave_when_in = True
+        while True:
+            ending = await self.connect()
+            busy = isinstance(ending.fault, Busy) or (ending.refused and not ending.refused.final)
+            if ending.was_in or not busy:
+                return ending
+            await asyncio.sleep(min(ending.wait, _WATCH_SECONDS))
+
+    async def farewell(self, reason: str, tries: int) -> bool:
+        """Tell the server that this agent is gone; return whether it knows now."""
+        if not self._state.client_id or self._state.told:
+            return True
+        for number in range(tries):
+            if number:
+                await asyncio.sleep(1)
+            ending = await self.connect(farewell=reason)
+            if ending.confirmed or (ending.refused and ending.refused.code in _KNOWS_ALREADY):
+                return True
+        return False
+
+    async def _pause(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while True:
+            left = until - time.monotonic()
+            if left <= 0 or self._is_alone_too_long():
+                return
+            await asyncio.sleep(min(left, _WATCH_SECONDS))
+
+    def _is_rejected(self, ending: Ending) -> bool:
+        """Whether a new agent was refused for good: it never was a client, so it goes."""
+        refused = ending.refused
+        if self._state.phase is not Phase.NEW or refused is None or not refused.final:
+            return False
+        log.error("the server does not take this Jump Client, which removes itself: %s", refused)
+        self._decide_removal(wire.UninstallReason.WINDOW_CLOSED, told=True)
+        return True
+
+    def _is_alone_too_long(self) -> bool:
+        solitude = Solitude(self._state.last_contact, time.monotonic() - self._lost_at)
+        limit = int(self._settings.get("offline_limit_minutes", DEFAULT_OFFLINE_LIMIT_MINUTES))
+        if not solitude.exceeds(limit, time.time()):
+            return False
+        log.error("no contact with the server for %d minutes: removing the Jump Client", limit)
+        self._decide_removal(wire.UninstallReason.OFFLINE_LIMIT)
+        return True
+
+    def _decide_removal(self, reason: wire.UninstallReason, told: bool = False) -> None:
+        self._state = replace(self._state, phase=Phase.REMOVING, reason=reason.value, told=told)
+        self._store.removing(self._state)
+
+    # --- one connection ---------------------------------------------------------------
+
+    async def connect(self, farewell: str = "") -> Ending:
+        """Try the server's addresses in order; return how the first that answers ends."""
+        ending = Ending()
+        for url in self._installation.urls:
+            try:
+                link = await open_link(url, await self._trust(url))
+            except (NoAnswer, Untrusted, Busy) as fault:
+                log.info("%s: %s", url, fault)
+                ending = self._after_fault(fault)
+                continue
+            return await self._talk(link, farewell)
+        return ending
+
+    async def _trust(self, url: str) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = await context(url, self._pin, self._store)
+        return self._tls
+
+    def _after_fault(self, fault: Exception) -> Ending:
+        if isinstance(fault, NoAnswer):
+            return Ending(self._backoff.silent(time.monotonic() - self._lost_at), fault=fault)
+        return Ending(self._backoff.busy(getattr(fault, "retry_after", 0)), fault=fault)
+
+    async def _talk(self, link: Link, farewell: str) -> Ending:
+        me = await self._myself(link, farewell)
+        conversation = Conversation(me, self._identity, verify)
+        self._in_since = None
+        watch = asyncio.ensure_future(self._watch(link, conversation))
+        listen = asyncio.ensure_future(self._listen(link, conversation))
+        try:
+            await asyncio.wait({watch, listen}, return_when=asyncio.FIRST_COMPLETED)
+            if not listen.done():
+                log.warning("the server fell silent; dropping the connection")
+                link.abort()
+            return await listen
+        finally:
+            for task in (watch, listen):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+            await link.close()
+            if self._in_since is not None:
+                self._contact(durable=True)
+
+    def _wait_after_loss(self) -> float:
+        """Return when to come back from a connection that ended without a word."""
+        if self._in_since is None or time.monotonic() - self._in_since < STEADY_SECONDS:
+            return self._backoff.busy()
+        self._backoff.welcomed()
+        return self._backoff.silent(0)
+
+    async def _listen(self, link: Link, conversation: Conversation) -> Ending:
+        """Carry out what the server says until the connection ends."""
+        ending: Optional[Ending] = None
+        for action in conversation.opened():
+            await self._do(link, action)
+        async for frame in link.frames():
+            for action in conversation.received(frame):
+                ending = await self._do(link, action) or ending
+            if ending is not None and ending.final:
+                return ending
+        if ending is None:
+            ending = Ending(self._wait_after_loss())
+        was_in = self._in_since is not None
+        return replace(ending, was_in=was_in, confirmed=was_in and link.closed_normally)
+
+    async def _do(self, link: Link, action: object) -> Optional[Ending]:
+        """Carry out one action; return how the connection ends if this ends it."""
+        if isinstance(action, Send):
+            await link.send(action.message)
+        elif isinstance(action, LetIn):
+            self._let_in(action)
+            return Ending(was_in=True) if self._leave_when_in else None
+        elif isinstance(action, SetProperties):
+            self._store.save_settings(self._settings, action.properties)
+            await link.send(wire.Ack(id=action.command_id))
+        elif isinstance(action, RemoveYourself):
+            return await self._obey_removal(link, action)
+        elif isinstance(action, Drained):
+            log.info("the server goes away; coming back within %.0f seconds", action.spread)
+            self._backoff.welcomed()
+            return Ending(self._backoff.drained(action.spread), final=False)
+        elif isinstance(action, TurnedAway):
+            return self._turned_away(action)
+        elif isinstance(action, HangUp):
+            log.error("the server does not keep to the protocol: %s", action.reason)
+            return Ending(self._backoff.busy(), fault=Busy(action.reason))
+        return None
+
+    def _let_in(self, action: LetIn) -> None:
+        self._in_since = time.monotonic()
+        self._settings = action.settings
+        self._store.save_settings(action.settings, action.properties)
+        if self._state.phase is Phase.NEW:
+            log.info("enrolled as Jump Client %d", action.client_id)
+            self._state = replace(
+                self._state,
+                phase=Phase.ENROLLED,
+                client_id=action.client_id,
+                server_key=wire.b64encode(action.server_key),
+                last_contact=time.time(),
+            )
+            self._store.enrolled(self._state)
+            return
+        log.info("online as Jump Client %d", action.client_id)
+        self._contact(durable=False)
+
+    def _turned_away(self, refused: TurnedAway) -> Ending:
+        log.warning("the server refuses: %s %s", refused.code, refused.detail)
+        if self._state.phase is Phase.ENROLLED and refused.code not in _NO_PLACE_HERE:
+            self._contact(durable=False)
+        wait = REFUSED_SECONDS if refused.final else refused.retry_after
+        return Ending(self._backoff.busy(wait), refused=refused)
+
+    async def _obey_removal(self, link: Link, order: RemoveYourself) -> Ending:
+        """Make the decision durable, acknowledge, and see whether the server noted it."""
+        log.warning("the server orders the removal of this Jump Client")
+        self._decide_removal(wire.UninstallReason.COMMAND)
+        await link.send(wire.Ack(id=order.command_id))
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(_until_closed(link), CONFIRMATION_SECONDS)
+            if link.closed_normally:
+                self._decide_removal(wire.UninstallReason.COMMAND, told=True)
+        return Ending(remove=True)
+
+    # --- while connected --------------------------------------------------------------
+
+    async def _watch(self, link: Link, conversation: Conversation) -> None:
+        """Return when the connection is dead; report what changes on the host till then."""
+        silence = asyncio.ensure_future(link.keep_alive(self._heartbeat))
+        try:
+            deadline = time.monotonic() + WELCOME_SECONDS
+            while not silence.done():
+                if conversation.is_in:
+                    await self._report(link)
+                elif time.monotonic() > deadline:
+                    return
+                pause = self._heartbeat() if conversation.is_in else 0.2
+                await asyncio.wait({silence}, timeout=pause)
+        finally:
+            silence.cancel()
+
+    def _heartbeat(self) -> float:
+        return float(self._settings.get("heartbeat_seconds", DEFAULT_HEARTBEAT_SECONDS))
+
+    async def _report(self, link: Link) -> None:
+        """Send what is due: statistics, another console user, on and off."""
+        now = time.monotonic()
+        user = linux.console_user()
+        if now >= self._statistics_due:
+            every = float(self._settings.get("statistics_seconds", DEFAULT_STATISTICS_SECONDS))
+            self._statistics_due = now + every * (0.9 + 0.2 * random.random())  # noqa: S311
+            await link.send(wire.Statistics(await self._statistics(link, user)))
+        elif self._console_user is not None and user != self._console_user:
+            await link.send(wire.UserChanged(user))
+        self._console_user = user
+        if self._store.is_disabled != self._disabled:
+            self._disabled = not self._disabled
+            await link.send(wire.Disabled() if self._disabled else wire.Enabled())
+        self._contact(durable=now - self._contact_saved_at > CONTACT_SECONDS)
+
+    def _contact(self, durable: bool) -> None:
+        self._lost_at = time.monotonic()
+        self._state = replace(self._state, last_contact=time.time())
+        if durable:
+            self._contact_saved_at = self._lost_at
+            self._store.save_state(self._state)
+
+    async def _statistics(self, link: Link, user: str) -> Dict[str, Any]:
+        # The resolver may take its time over the name of the host: not in the event loop.
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(None, statistics, link.private_ip, user)
+
+    # --- who this is ------------------------------------------------------------------
+
+    def _load_identity(self) -> Identity:
+        raw = self._store.private_key()
+        if raw is not None:
+            return Identity.from_raw(raw)
+        identity = Identity.generate()
+        self._store.save_private_key(identity.raw())
+        return identity
+
+    async def _myself(self, link: Link, farewell: str) -> Self:
+        state = self._state
+        return Self(
+            version=__version__,
+            platform=self._installation.platform,
+            fingerprint=fingerprint(
+                linux.machine_id(), linux.hardware(self._installation.directory)
+            ),
+            ca_pin=self._pin,
+            client_id=state.client_id,
+            server_key=wire.b64decode(state.server_key),
+            enrolment=await self._enrolment(link) if not state.client_id else None,
+            farewell=farewell,
+        )
+
+    async def _enrolment(self, link: Link) -> Enrolment:
+        key_info = self._store.key_info()
+        if key_info is None:
+            raise StoreError(f"{self._store.directory}: nothing to enrol with")
+        installation = self._installation
+        given = installation.parameters
+        facts = await self._statistics(link, linux.console_user())
+        facts.update(
+            install_dir=installation.install_dir,
+            run_as=installation.user,
+            scope=installation.scope,
+            startup=installation.startup,
+        )
+        return Enrolment(
+            installer_id=key_info.installer_id,
+            secret=key_info.secret,
+            overrides={p.wire_name: given[p.name] for p in OVERRIDES.values() if p.name in given},
+            facts=facts,
+        )
+
+
+async def _until_closed(link: Link) -> None:
+    async for _ in link.frames():
+        pass

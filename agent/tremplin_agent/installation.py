@@ -1,0 +1,75 @@
+"""The facts of one installation, as `install.json` tells them; no secret is among them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Dict, List
+
+from tremplin_agent import __version__
+
+FACTS_FILE = "install.json"
+
+
+class NotInstalled(Exception):
+    """There is no installation in that directory, or its facts are damaged."""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """One installation.
+
+    user: who runs the agent. installed_by: "root" or "user"; root owns the code then.
+    startup: the manager that was registered. boot_entry: file that it made, or a word.
+    parameters: what was given at installation, less the secrets. urls, ca_pin (hex):
+    where the server is and what its CA must be. complete: the last fact that is written.
+    """
+
+    install_dir: str
+    user: str
+    scope: str
+    startup: str
+    name: str
+    platform: str
+    boot_entry: str = ""
+    installed_by: str = "user"
+    installed_at: str = ""
+    version: str = __version__
+    python: str = ""
+    urls: List[str] = field(default_factory=list)
+    ca_pin: str = ""
+    parameters: Dict[str, Any] = field(default_factory=dict)
+    account_made: bool = False
+    linger_made: bool = False
+    complete: bool = False
+
+    @property
+    def directory(self) -> Path:
+        return Path(self.install_dir)
+
+    @property
+    def var(self) -> Path:
+        """Where the agent keeps what is its own."""
+        return self.directory / "var"
+
+    def dump(self) -> str:
+        """Return the content of `install.json`."""
+        return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"
+
+
+def read(directory: Path) -> Installation:
+    """Return the installation in `directory`; NotInstalled when there is none."""
+    path = directory / FACTS_FILE
+    try:
+        body = json.loads(path.read_text("utf-8"))
+        known = {part.name for part in fields(Installation)}
+        return Installation(**{key: body[key] for key in body if key in known})
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise NotInstalled(f"{directory} holds no Jump Client") from error
+
+
+def own_directory() -> Path:
+    """Return the directory that this code is installed in: `DIR/lib` runs as a program."""
+    return Path(sys.path[0] or ".").resolve().parent

@@ -1,0 +1,371 @@
+#!/bin/sh
+# Starts, stops and removes one Jump Client; its installer wrote this file.
+#
+#   init-script start | stop | restart | status      exit statuses as in LSB
+#
+# It is plain POSIX sh, and removal needs nothing else: a host whose Python is gone or
+# whose installation was cut in the middle can still be cleaned.
+
+#@FACTS@
+
+PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+REMOVE_ME=86
+REGISTRY=/var/lib/tremplin-jump-client
+DROP='import os, pwd, sys
+user = pwd.getpwnam(sys.argv[1])
+os.initgroups(user.pw_name, user.pw_gid)
+os.setgid(user.pw_gid)
+os.setuid(user.pw_uid)
+os.environ.update(HOME=user.pw_dir, USER=user.pw_name, LOGNAME=user.pw_name)
+os.chdir("/")
+os.execv(sys.argv[2], sys.argv[2:])'
+
+# One heap is enough for one busy thread, and freed memory goes back early.
+export MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=131072
+
+case ${LC_ALL:-${LC_MESSAGES:-${LANG:-}}} in fr*) french=yes ;; *) french= ;; esac
+
+say() { # ENGLISH FRENCH
+    [ -n "$quiet" ] || if [ -n "$french" ]; then printf '%s\n' "$2"; else printf '%s\n' "$1"; fi
+}
+
+complain() { # ENGLISH FRENCH
+    if [ -n "$french" ]; then set -- "$2"; fi
+    printf '%s: %s\n' "$NAME" "$1" >&2
+    note "$1"
+}
+
+note() { logger -t "$NAME" -p daemon.notice -- "$1" 2>/dev/null || :; }
+
+is_root() { [ "$(id -u)" = 0 ]; }
+
+nap() { sleep 0.1 2>/dev/null || sleep 1; }
+
+find_python() {
+    # shellcheck disable=SC2153 # the installer's facts are above
+    if [ -x "$PYTHON" ]; then
+        python=$PYTHON
+        return 0
+    fi
+    for python in /usr/bin/python3 /usr/local/bin/python3 /opt/saltstack/salt/bin/python3 \
+        /usr/libexec/platform-python; do
+        "$python" -I -S -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null &&
+            return 0
+    done
+    python=
+    return 1
+}
+
+# Becomes the agent's command COMMAND, as the agent's user.
+become_agent() { # COMMAND
+    find_python || return 127
+    if is_root; then
+        exec "$python" -I -S -c "$DROP" "$RUN_AS" "$python" -I -S "$DIR/lib" "$@"
+    fi
+    cd / && exec "$python" -I -S "$DIR/lib" "$@"
+}
+
+# Whether this installation must go instead of running: a removal that a power cut
+# interrupted, or an installation that was never finished.
+must_go() {
+    [ -e "$DIR/removing" ] ||
+        ! grep -q '"complete": true' "$DIR/install.json" 2>/dev/null
+}
+
+# The board's identity, which root alone may read, for the agent's fingerprint. Written at
+# each start, so that a copied disk does not carry another board's.
+write_hardware() {
+    is_root && [ -r /sys/class/dmi/id/product_uuid ] || return 0
+    sha256sum </sys/class/dmi/id/product_uuid 2>/dev/null | cut -c 1-64 >"$DIR/.hardware.new" &&
+        chown "root:$(id -g "$RUN_AS")" "$DIR/.hardware.new" && chmod 640 "$DIR/.hardware.new" &&
+        mv -f "$DIR/.hardware.new" "$DIR/hardware"
+}
+
+run() {
+    must_go && exit "$REMOVE_ME"
+    become_agent run
+}
+
+# --- the supervisor, where no service manager does its work ---------------------------
+
+if [ "$OWNER" = root ]; then PIDFILE=/run/$NAME.pid; else PIDFILE=$DIR/var/supervisor.pid; fi
+
+supervisor_pid() {
+    pid=$(cat "$PIDFILE" 2>/dev/null) && [ -n "$pid" ] && [ -r "/proc/$pid/cmdline" ] &&
+        tr '\0' '\n' <"/proc/$pid/cmdline" | grep -Fqx "$DIR/init-script" &&
+        tr '\0' '\n' <"/proc/$pid/cmdline" | grep -Fqx supervise
+}
+
+supervise() {
+    printf '%s\n' $$ >"$PIDFILE"
+    child='' stopping=''
+    trap 'stopping=yes; [ -z "$child" ] || kill "$child" 2>/dev/null' TERM INT HUP
+    pause=1
+    while :; do
+        began=$(date +%s)
+        run &
+        child=$!
+        await_child
+        [ -z "$stopping" ] || break
+        if [ "$status" = "$REMOVE_ME" ]; then
+            rm -f "$PIDFILE"
+            quiet=yes
+            remove by_agent
+            exit 0
+        fi
+        if [ $(($(date +%s) - began)) -ge 60 ]; then pause=1; fi
+        note "the agent ended with status $status; starting it again in $pause s"
+        sleep "$pause" &
+        child=$!
+        await_child
+        [ -z "$stopping" ] || break
+        pause=$((pause * 2))
+        [ "$pause" -le 60 ] || pause=60
+    done
+    rm -f "$PIDFILE"
+}
+
+# `wait` also returns when the trap ran: the child's own status comes from the last one.
+await_child() {
+    wait "$child"
+    status=$?
+    while kill -0 "$child" 2>/dev/null; do
+        wait "$child"
+        status=$?
+    done
+    child=
+}
+
+supervisor_start() {
+    supervisor_pid && return 0
+    write_hardware
+    if command -v setsid >/dev/null 2>&1; then
+        setsid /bin/sh "$DIR/init-script" supervise </dev/null >/dev/null 2>&1 &
+    else
+        nohup /bin/sh "$DIR/init-script" supervise </dev/null >/dev/null 2>&1 &
+    fi
+    tries=0
+    until supervisor_pid; do
+        # An installation that must go is gone before it has a supervisor to show.
+        [ -e "$DIR/init-script" ] || return 0
+        tries=$((tries + 1))
+        [ "$tries" -lt 50 ] || return 1
+        nap
+    done
+}
+
+supervisor_stop() {
+    supervisor_pid || { rm -f "$PIDFILE"; return 0; }
+    victim=$pid
+    kill "$victim" 2>/dev/null
+    tries=0
+    while is_alive "$victim"; do
+        tries=$((tries + 1))
+        if [ "$tries" -ge 100 ]; then
+            kill -KILL -- "-$victim" 2>/dev/null || kill -KILL "$victim" 2>/dev/null
+            break
+        fi
+        nap
+    done
+    rm -f "$PIDFILE"
+}
+
+is_alive() { grep -qs '^State:.[^ZX]' "/proc/$1/status"; }
+
+supervisor_status() {
+    if supervisor_pid; then return 0; fi
+    if [ -e "$PIDFILE" ]; then return 1; fi
+    return 3
+}
+
+# --- the service manager --------------------------------------------------------------
+
+service_manager() { # systemctl with the right manager
+    if [ "$OWNER" = root ]; then
+        systemctl "$@"
+    else
+        XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/run/user/$(id -u)} systemctl --user "$@"
+    fi
+}
+
+control() { # start | stop | status
+    case $STARTUP in
+    systemd)
+        case $1 in
+        status)
+            service_manager is-active --quiet "$NAME.service" && return 0
+            service_manager is-failed --quiet "$NAME.service" && return 1
+            return 3
+            ;;
+        *) service_manager "$1" "$NAME.service" ;;
+        esac
+        ;;
+    openrc)
+        case $1 in
+        status) supervisor_status ;;
+        *) rc-service --quiet "$NAME" "$1" ;;
+        esac
+        ;;
+    *) "supervisor_$1" ;;
+    esac
+}
+
+show_status() {
+    control status
+    status=$?
+    case $status in
+    0) say "$NAME is running" "$NAME est en marche" ;;
+    *) say "$NAME is not running" "$NAME est à l'arrêt" ;;
+    esac
+    return "$status"
+}
+
+# --- removal --------------------------------------------------------------------------
+#
+# Every step may be repeated, and DIR goes last: whatever a power cut leaves, either the
+# boot entry or another run of `uninstall` finishes it.
+
+remove() { # by_hand | by_agent
+    if [ "$(cat "$DIR/removing" 2>/dev/null)" = local ]; then local=yes; fi
+    printf '%s\n' "${local:+local}" >"$DIR/removing" || return 1
+    sync "$DIR/removing" 2>/dev/null || :
+    [ "$1" = by_agent ] || control stop >/dev/null 2>&1
+    tell_server "$1"
+    for entry in "$DIR"/* "$DIR"/.[!.]*; do
+        case $entry in
+        "$DIR/init-script" | "$DIR/uninstall" | "$DIR/install.json" | "$DIR/removing") ;;
+        *) rm -rf "$entry" ;;
+        esac
+    done
+    unregister "$1"
+    forget_account
+    cd / || :
+    if ! rm -rf "$DIR"; then
+        complain "$DIR cannot be removed" "impossible de supprimer $DIR"
+        return 1
+    fi
+    note "the Jump Client in $DIR was removed"
+    say "the Jump Client in $DIR was removed" "le Jump Client de $DIR est désinstallé"
+}
+
+tell_server() { # by_hand | by_agent
+    [ -z "$local" ] || return 0
+    [ -e "$DIR/lib" ] && [ -e "$DIR/var/state.json" ] || return 0
+    (become_agent farewell "$1") >/dev/null 2>&1 && return 0
+    complain "the server could not be told; delete the record there" \
+        "le serveur n'a pas pu être prévenu ; supprimez-y la fiche"
+}
+
+unregister() { # by_hand | by_agent
+    case $STARTUP in
+    systemd)
+        [ "$1" = by_agent ] || service_manager stop "$NAME.service" 2>/dev/null
+        directory=${BOOT_ENTRY%/*}
+        rm -f "$directory/multi-user.target.wants/$NAME.service" \
+            "$directory/default.target.wants/$NAME.service" "$BOOT_ENTRY"
+        if [ "$OWNER" != root ]; then
+            rmdir "$directory/default.target.wants" 2>/dev/null
+            if [ -n "$LINGER_MADE" ] && ! ls "$directory"/*.wants/* >/dev/null 2>&1; then
+                loginctl disable-linger >/dev/null 2>&1
+            fi
+        fi
+        service_manager daemon-reload 2>/dev/null
+        service_manager reset-failed "$NAME.service" 2>/dev/null
+        ;;
+    sysv)
+        rm -f "$BOOT_ENTRY"
+        update-rc.d -f "$NAME" remove >/dev/null 2>&1 || insserv -r "$NAME" >/dev/null 2>&1
+        rm -f /etc/rc?.d/[SK][0-9][0-9]"$NAME"
+        ;;
+    openrc)
+        rc-service --quiet "$NAME" zap >/dev/null 2>&1
+        rc-update --quiet del "$NAME" default >/dev/null 2>&1
+        rm -f "/etc/runlevels/default/$NAME" "$BOOT_ENTRY"
+        ;;
+    cron)
+        crontab -l 2>/dev/null | grep -Fv "# $NAME" >"$DIR/.crontab"
+        if [ -s "$DIR/.crontab" ]; then crontab "$DIR/.crontab"; else crontab -r 2>/dev/null; fi
+        ;;
+    esac
+    return 0
+}
+
+# The account goes with the last installation that runs as it, if an installer made it.
+forget_account() {
+    [ -n "$ACCOUNT" ] || return 0
+    rm -f "$REGISTRY/$NAME"
+    for other in "$REGISTRY"/tremplin-jump-client-*; do
+        [ ! -e "$other" ] || [ ! -d "$(cat "$other")" ] || return 0
+    done
+    if [ -e "$REGISTRY/account-made" ]; then
+        userdel "$ACCOUNT" >/dev/null 2>&1 || deluser "$ACCOUNT" >/dev/null 2>&1 || :
+    fi
+    rm -rf "$REGISTRY"
+}
+
+# Leaves to the one whose installation it is: root's to root, a user's to that user, for
+# root must not run what belongs to a user.
+as_owner() { # EXIT-STATUS ACTION [ARGUMENT…]
+    refusal=$1
+    shift
+    if [ "$OWNER" = root ] && ! is_root; then
+        complain "root installed this Jump Client; run this as root" \
+            "ce Jump Client a été installé par root ; lancez cette commande en root"
+        exit "$refusal"
+    fi
+    if [ "$OWNER" != root ] && is_root && find_python; then
+        exec "$python" -I -S -c "$DROP" "$RUN_AS" /bin/sh "$DIR/init-script" "$@"
+    fi
+}
+
+uninstall() { # [--local] [--quiet]
+    as_owner 15 uninstall "$@"
+    for option in "$@"; do
+        case $option in
+        --local) local=yes ;;
+        --quiet) quiet=yes ;;
+        *)
+            echo "usage: $DIR/uninstall [--local] [--quiet]" >&2
+            return 2
+            ;;
+        esac
+    done
+    remove by_hand
+}
+
+# --- what is asked --------------------------------------------------------------------
+
+main() {
+    quiet='' local=''
+    action=${1:-}
+    [ $# -eq 0 ] || shift
+    case $action in
+    start | stop | restart)
+        as_owner 4 "$action"
+        if [ "$action" != start ]; then control stop || return 1; fi
+        if [ "$action" != stop ]; then control start || return 1; fi
+        ;;
+    status) show_status ;;
+    supervisor-start) supervisor_start ;;
+    supervisor-stop) supervisor_stop ;;
+    supervisor-status) supervisor_status ;;
+    supervise) supervise ;;
+    run) run ;;
+    prepare) write_hardware ;;
+    unregister) unregister by_hand ;;
+    reap)
+        if [ "${EXIT_STATUS:-}" = "$REMOVE_ME" ]; then
+            quiet=yes
+            remove by_agent
+        fi
+        ;;
+    uninstall) uninstall "$@" ;;
+    *)
+        echo "usage: $DIR/init-script start|stop|restart|status" >&2
+        return 2
+        ;;
+    esac
+}
+
+main "$@"
+exit $?

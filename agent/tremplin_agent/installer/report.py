@@ -1,0 +1,78 @@
+"""How the installer speaks: one line on stderr and in the system log, in two languages."""
+
+from __future__ import annotations
+
+import os
+import sys
+import syslog
+from typing import Any, Mapping, Optional
+
+from tremplin_agent.codes import FAILURES, Code
+
+PROGRAM = "tremplin-installer"
+
+
+class Refusal(Exception):
+    """The installation cannot be done: a failure of the catalogue and its parameters."""
+
+    def __init__(self, code: Code, **parameters: Any) -> None:
+        super().__init__(code.value)
+        self.code = code
+        self.parameters = parameters
+
+
+def is_french(environment: Mapping[str, str]) -> bool:
+    """Return whether the one who installs reads French."""
+    for variable in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if environment.get(variable):
+            return environment[variable].lower().startswith("fr")
+    return False
+
+
+class Reporter:
+    """The installer's mouth.
+
+    quiet: only failures are said. environment: where the language is taken from.
+    """
+
+    def __init__(self, quiet: bool = False, environment: Optional[Mapping[str, str]] = None):
+        self.quiet = quiet
+        self._french = is_french(os.environ if environment is None else environment)
+        syslog.openlog(PROGRAM, syslog.LOG_PID, syslog.LOG_DAEMON)
+
+    def text(self, english: str, french: str) -> str:
+        """Return the words in the reader's language."""
+        return french if self._french else english
+
+    def say(self, english: str, french: str) -> None:
+        """Tell how it goes, on stdout."""
+        if not self.quiet:
+            sys.stdout.write(self.text(english, french) + "\n")
+            sys.stdout.flush()
+
+    def warn(self, english: str, french: str) -> None:
+        """Warn on stderr and in the system log."""
+        line = self.text(english, french)
+        syslog.syslog(syslog.LOG_WARNING, _one_line(line))
+        if not self.quiet:
+            sys.stderr.write(f"{PROGRAM}: {_one_line(line)}\n")
+
+    def fail(self, refusal: Refusal) -> int:
+        """Say why it failed, and return the exit status."""
+        failure = FAILURES.get(refusal.code, FAILURES[Code.INSTALL_INTERNAL])
+        template = self.text(failure.en, failure.fr)
+        line = f"{refusal.code.value}: {template.format_map(_Lenient(refusal.parameters))}"
+        syslog.syslog(syslog.LOG_ERR, _one_line(line))
+        sys.stderr.write(f"{PROGRAM}: {_one_line(line)}\n")
+        return failure.exit_status
+
+
+class _Lenient(dict):  # type: ignore[type-arg]
+    """Parameters of a text; one that is missing must not hide why the installation failed."""
+
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
