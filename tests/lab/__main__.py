@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from tests.lab import support
+from tests.lab import scenarios, support
 from tests.lab.bases import Bases
 from tests.lab.host import Host
 from tests.lab.lab import CACHE, RUN_VARIABLE, Lab, sweep
@@ -27,6 +27,7 @@ examples:
   python -m tests.lab inventory > hosts.json       for ansible-playbook -i
   python -m tests.lab server start                 at 10.77.0.1:8443 in the lab's network
   ip netns exec lab0 curl -k https://10.77.0.1:8443/
+  python -m tests.lab molecule present             one scenario, server included
   python -m tests.lab down --all
 
 Hosts are {{10.77.0.11, …}} on a network without any uplink; {RUN_VARIABLE}=name makes a
@@ -88,6 +89,9 @@ def _parser() -> argparse.ArgumentParser:
     cable.add_argument("what", choices=("cut", "mend"))
     server = command("server", _server, "the server under test, at 10.77.0.1:8443 in the lab")
     server.add_argument("what", choices=("start", "stop", "kill", "log", "credentials"))
+    molecule = command("molecule", _molecule, "run a molecule scenario of the collection")
+    molecule.add_argument("scenario", choices=scenarios.names())
+    molecule.add_argument("action", nargs="?", default="test", help="test, converge, verify, …")
     clear = command("sweep", _sweep, "remove what dead runs left behind")
     clear.add_argument("--all", action="store_true", help="every run of this machine")
     return parser
@@ -170,6 +174,14 @@ def _server(chosen: argparse.Namespace) -> None:
         print(site.log_end())
     else:
         {"start": site.start, "stop": site.stop, "kill": site.kill}[chosen.what]()
+
+
+def _molecule(chosen: argparse.Namespace) -> None:
+    lab = Lab()
+    lab.open()
+    site = Site(lab)
+    site.start()
+    scenarios.replace_this_process(lab, site, chosen.scenario, chosen.action)
 
 
 def _sweep(chosen: argparse.Namespace) -> None:

@@ -64,6 +64,7 @@ def lab_server(lab: Lab) -> Iterator[Site]:
     """The server under test, shared by the tests of this process."""
     site = Site(lab)
     site.start()
+    site.api().call("POST", "/jump-group", {"name": "Lab", "code_name": "lab"})
     yield site
     site.remove()
 

@@ -41,7 +41,7 @@ class Host:
     def __init__(self, entry: Entry, state: Path, base: Path, lan: str, key: Path) -> None:
         self.entry = entry
         self.state = state
-        self._base = base
+        self.base = base
         self._lan = lan
         self._key = key
         self._group = cgroups.root() / entry.run / entry.name
@@ -76,7 +76,7 @@ class Host:
         entry = self.entry
         relative = group.relative_to(cgroups.root().parent)
         prefix = ["ip", "netns", "exec", entry.machine]
-        arguments = [self.state, entry.disk, self._base, relative, f"{entry.address}/24"]
+        arguments = [self.state, entry.disk, self.base, relative, f"{entry.address}/24"]
         with (self.state / "console.log").open("ab") as console:
             keeper = subprocess.Popen(
                 [*prefix, BOOT, entry.machine, *map(str, arguments), entry.gateway],
