@@ -11,6 +11,7 @@ Both commands can be repeated, also after they were cut at any point.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import pwd
@@ -34,8 +35,11 @@ FIRST_PORT = 8443
 PORTS = 50
 START_SECONDS = 60
 STOP_SECONDS = 30
-ACCOUNT = "tremplin-quickstart"
-ELSEWHERE = Path("/var/lib/tremplin-quickstart")
+# Two checkouts on one machine must not take each other's Jump Client away.
+_MARK = hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:8]
+ACCOUNT = f"tremplin-{_MARK}"
+ELSEWHERE = Path(f"/var/lib/tremplin-quickstart-{_MARK}")
+API_ACCOUNT = "quickstart"
 
 
 class Failed(Exception):
@@ -303,12 +307,12 @@ def _write_credentials(place: Place, server: Server) -> None:
     if place.credentials.exists():
         return
     known = json.loads(server.command("api-account", "list", "--json"))
-    if ACCOUNT in {account["name"] for account in known}:
+    if API_ACCOUNT in {account["name"] for account in known}:
         # A first run was cut before it wrote the secret down, which is told only once.
-        made = json.loads(server.command("api-account", "renew-secret", ACCOUNT, "--json"))
+        made = json.loads(server.command("api-account", "renew-secret", API_ACCOUNT, "--json"))
     else:
         say("making an API account for Ansible")
-        made = json.loads(server.command("api-account", "add", ACCOUNT, "--json"))
+        made = json.loads(server.command("api-account", "add", API_ACCOUNT, "--json"))
     new = place.credentials.with_suffix(".new")
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         json.dump(
