@@ -25,7 +25,7 @@ import tremplin_server.clients.models
 import tremplin_server.groups.models
 import tremplin_server.installers.models
 import tremplin_server.policies.models  # noqa: F401 - metadata knows what was imported
-from tremplin_server import i18n, rest
+from tremplin_server import console, i18n, rest
 from tremplin_server.accounts import api as accounts
 from tremplin_server.accounts import tokens
 from tremplin_server.audit import api as audit
@@ -96,6 +96,7 @@ def _register_features(app: Flask) -> None:
     ):
         api.register_blueprint(blueprint)
     app.register_blueprint(accounts.oauth)
+    console.register(app)
 
 
 def _secret_key(config: Config) -> str | None:
@@ -229,7 +230,7 @@ def _register_error_handlers(app: Flask) -> None:
     def _known(error: TremplinError) -> ResponseReturnValue:
         if error.entry.status >= 500:
             _log.error("error", code=error.code, detail=str(error))
-        return rest.problem(error) if _for_program() else _page(error)
+        return rest.problem(error) if _for_program() else console.error_page(error)
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> ResponseReturnValue:
@@ -238,18 +239,14 @@ def _register_error_handlers(app: Flask) -> None:
         if _for_program():
             return rest.http_problem(error)
         known = rest.of_http(error)
-        return _page(known) if known else error
+        return console.error_page(known) if known else error
 
     @app.errorhandler(Exception)
     def _unknown(error: Exception) -> ResponseReturnValue:
         _log.error("unhandled", exc_info=error)
         told = TremplinError("request.internal", request_id=g.get("request_id", ""))
-        return rest.problem(told) if _for_program() else _page(told)
+        return rest.problem(told) if _for_program() else console.error_page(told)
 
 
 def _for_program() -> bool:
     return request.path.startswith(PROGRAM_PATHS)
-
-
-def _page(error: TremplinError) -> ResponseReturnValue:
-    return Response(error.text(i18n.language()) + "\n", error.entry.status, mimetype="text/plain")

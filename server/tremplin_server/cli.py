@@ -13,10 +13,13 @@ from tremplin_agent import __version__
 from tremplin_server import config, logging
 from tremplin_server.accounts import cli as accounts
 from tremplin_server.app import create_app
+from tremplin_server.clients import cli as clients
 from tremplin_server.errors import TremplinError
 from tremplin_server.first_start import db_group, init
 from tremplin_server.groups import cli as groups
-from tremplin_server.shell import Site
+from tremplin_server.installers import cli as installers
+from tremplin_server.push import cli as push
+from tremplin_server.shell import Site, language
 
 CONFIG_EXIT_STATUS = 78
 
@@ -28,7 +31,7 @@ class _Root(click.Group):
         try:
             return super().invoke(ctx)
         except TremplinError as error:
-            _tell(error.text(_language()))
+            _tell(error.text(language()))
             ctx.exit(error.entry.exit_status)
         except OperationalError as error:
             _tell(f"the database cannot be used: {_first_line(error)}")
@@ -41,13 +44,6 @@ def _tell(text: str) -> None:
 
 def _first_line(error: OperationalError) -> str:
     return str(error.orig).strip().partition("\n")[0]
-
-
-def _language() -> str:
-    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
-        if os.environ.get(name):
-            return os.environ[name]
-    return "en"
 
 
 @click.group(cls=_Root, context_settings={"help_option_names": ["-h", "--help"]})
@@ -78,6 +74,9 @@ for command in (
     accounts.user_group,
     accounts.api_account_group,
     groups.group_group,
+    installers.installer_group,
+    clients.client_group,
     db_group,
+    push.push,
 ):
     main.add_command(command)

@@ -209,7 +209,7 @@ CATALOGUE: dict[str, Entry] = {
         "{step} s'est terminé avec le code {status} : {detail}",
     ),
     "push.refused": Entry(
-        502, 9, "the server refused the agent ({code})", "le serveur a refusé l'agent ({code})"
+        502, 9, "the server refused the agent ({reason})", "le serveur a refusé l'agent ({reason})"
     ),
     "push.not_online": Entry(
         504, 9, "the Jump Client is {state} after {seconds} s; its log on the host says why",

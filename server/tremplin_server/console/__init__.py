@@ -1,1 +1,94 @@
-"""The pages that people see."""
+"""The pages: how they look, which features have some, and the page of an error."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Flask, g, make_response, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import format_datetime, format_timedelta
+from flask_login import current_user
+from flask_wtf import CSRFProtect
+from flask_wtf.csrf import CSRFError
+
+from tremplin_server import i18n, pages, rest
+from tremplin_server.accounts import pages as accounts
+from tremplin_server.audit import pages as audit
+from tremplin_server.clients import pages as clients
+from tremplin_server.console import words
+from tremplin_server.errors import TremplinError
+from tremplin_server.installers import pages as installers
+from tremplin_server.permissions import Permission
+
+blp = pages.blueprint(
+    "console",
+    __name__,
+    signed_in=False,
+    template_folder="templates",
+    static_folder="static",
+    static_url_path="/static",
+)
+
+
+def register(app: Flask) -> None:
+    """Add every page to `app`."""
+    # The pages' blueprints check the form's token; programs send none.
+    app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None)
+    CSRFProtect(app)
+    accounts.register(app)
+    for part in (blp, accounts.blp, clients.blp, installers.blp, audit.blp):
+        app.register_blueprint(part)
+    app.register_error_handler(CSRFError, _expired)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters.update(moment=_moment, ago=_ago)
+    app.jinja_env.globals.update(page_url=pages.page_url, words=words, Permission=Permission)
+    app.context_processor(_context)
+
+
+def error_page(error: TremplinError) -> ResponseReturnValue:
+    """Answer `error` as a page of the console."""
+    if error.code == "auth.required":
+        return redirect(url_for("account_pages.sign_in"))
+    pages.choose_language()
+    if current_user.is_authenticated:
+        rest.set_actor(current_user.actor)
+    text = render_template("error.html", error=error, message=error.text(i18n.language()))
+    return pages.protect(make_response(text, error.entry.status))
+
+
+@blp.get("/")
+def home() -> ResponseReturnValue:
+    """Send whoever comes to the front door to the list of Jump Clients."""
+    return redirect(url_for("client_pages.index"))
+
+
+@blp.post("/login/language")
+def language() -> ResponseReturnValue:
+    """Keep the chosen language for this browser."""
+    chosen = request.form.get("language", "")
+    if chosen in i18n.LANGUAGES:
+        session["language"] = chosen
+    return redirect(accounts.local_path(request.form.get("next", "")))
+
+
+def _expired(_error: CSRFError) -> ResponseReturnValue:
+    return error_page(TremplinError("request.form_expired"))
+
+
+def _context() -> dict[str, Any]:
+    actor = g.get("tremplin_actor")
+    return {"actor": actor, "language": i18n.language(), "languages": words.languages()}
+
+
+def _moment(value: datetime | None) -> str:
+    """Return a time in the reader's language, UTC."""
+    return format_datetime(value, "medium", rebase=False) + " UTC" if value else ""
+
+
+def _ago(value: datetime | None) -> str:
+    """Return how long ago, or how soon, a time is, in words."""
+    if value is None:
+        return ""
+    now = rest.current_database().clock.now().astimezone(UTC)
+    return str(format_timedelta(value - now, granularity="second", add_direction=True))

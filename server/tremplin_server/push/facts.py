@@ -85,15 +85,21 @@ def _installation(directory: str, facts: dict[str, str]) -> Installation:
     return Installation(
         directory=directory,
         owned="install" in facts or "uninstall" in facts,
-        complete=install.get("complete") is True and "uninstall" in facts,
+        complete=_complete(install, state) and "uninstall" in facts,
         client_id=state.get("client_id") or None,
         running=facts.get("status") == "0",
         readable="closed" not in facts,
+        removable="uninstall" in facts,
         user=str(install.get("user") or ""),
         scope=str(install.get("scope") or ""),
         startup=str(install.get("startup") or ""),
         boot_entries=_boot_entries(install.get("boot_entry")),
     )
+
+
+def _complete(install: dict[str, Any], state: dict[str, Any]) -> bool:
+    """Return whether the installation was finished and is not on its way out."""
+    return install.get("complete") is True and state.get("phase") != "removing"
 
 
 def _boot_entries(value: Any) -> tuple[str, ...]:

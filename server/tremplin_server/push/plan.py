@@ -45,6 +45,7 @@ class Installation:
     owned: it holds something that an installer of ours left (install.json or uninstall).
     client_id: None when the agent has not enrolled.
     readable: whether the agent's own state could be read at all.
+    removable: whether its `uninstall` is there.
     """
 
     directory: str
@@ -53,6 +54,7 @@ class Installation:
     client_id: int | None = None
     running: bool = True
     readable: bool = True
+    removable: bool = True
     user: str = ""
     scope: str = ""
     startup: str = ""
@@ -102,7 +104,8 @@ class Plan:
     """The steps, in this order: uninstall, sweep, install or (start and change).
 
     uninstall: directories whose `uninstall` is run. local: without telling the server,
-    because the record stays. sweep: directories that are simply deleted.
+    because the record stays. sweep: directories that are simply deleted. layout: user,
+    scope and startup that the new installation is told, those only that matter.
     """
 
     outcome: Outcome
@@ -111,6 +114,7 @@ class Plan:
     local: bool = True
     sweep: tuple[str, ...] = ()
     install: bool = False
+    layout: Mapping[str, str] = field(default_factory=dict)
     start: bool = False
     changes: Mapping[str, Any] = field(default_factory=dict)
     delete_record: bool = False
@@ -149,11 +153,11 @@ def present(host: Host, record: Record | None, wanted: Wanted) -> Plan:
     ours = _ours(host, record, target)
     if current is None or record is None:
         outcome = Outcome.REINSTALLED if ours else Outcome.INSTALLED
-        return _install(outcome, target, ours, host, _mismatch(ours, record))
+        return _install(outcome, target, ours, host, wanted, _mismatch(ours, record))
     moved = layout_changes(current, wanted)
     if moved:
         reason = "changed: " + ", ".join(moved)
-        return _install(Outcome.REINSTALLED, target, ours, host, reason)
+        return _install(Outcome.REINSTALLED, target, ours, host, wanted, reason)
     return _keep(current, host, record, wanted)
 
 
@@ -166,9 +170,9 @@ def absent(host: Host, record: Record | None, wanted: Wanted) -> Plan:
     return Plan(
         outcome=Outcome.REMOVED if anything else Outcome.ABSENT,
         directory=target,
-        uninstall=ours,
+        uninstall=tuple(i for i in ours if i.removable),
         local=False,
-        sweep=host.leftovers,
+        sweep=_sweep(ours, host),
         delete_record=record is not None,
     )
 
@@ -237,16 +241,41 @@ def _mismatch(ours: tuple[Installation, ...], record: Record | None) -> str:
 
 
 def _install(
-    outcome: Outcome, target: str, ours: tuple[Installation, ...], host: Host, reason: str
+    outcome: Outcome,
+    target: str,
+    ours: tuple[Installation, ...],
+    host: Host,
+    wanted: Wanted,
+    reason: str,
 ) -> Plan:
     return Plan(
         outcome=outcome,
         directory=target,
-        uninstall=ours,
-        sweep=host.leftovers,
+        uninstall=tuple(i for i in ours if i.removable),
+        sweep=_sweep(ours, host),
         install=True,
+        layout=_layout(ours[0] if ours else None, host, wanted),
         reason=reason,
     )
+
+
+def _sweep(ours: tuple[Installation, ...], host: Host) -> tuple[str, ...]:
+    return (*(i.directory for i in ours if not i.removable), *host.leftovers)
+
+
+def _layout(before: Installation | None, host: Host, wanted: Wanted) -> dict[str, str]:
+    """Return what was asked for, completed by what the installation before had.
+
+    The account of a service may have been made by the installer and gone with it, so its
+    name is not handed on; only root may name a user at all.
+    """
+    scope = wanted.scope or (before.scope if before else "")
+    startup = wanted.startup or (before.startup if before else "")
+    user = wanted.user or ""
+    if before and not user and host.uid == 0 and scope != "system" and before.scope != "system":
+        user = before.user
+    values = {"user": user, "scope": scope, "startup": startup}
+    return {name: value for name, value in values.items() if value}
 
 
 def _keep(current: Installation, host: Host, record: Record, wanted: Wanted) -> Plan:

@@ -1,0 +1,81 @@
+"""The forms of Jump Clients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, IntegerField, SelectField, StringField, TextAreaField
+from wtforms.validators import InputRequired, Length, NumberRange
+
+from tremplin_server.clients import service
+from tremplin_server.clients.models import JumpClient
+from tremplin_server.db import Work
+from tremplin_server.groups import pages as groups
+from tremplin_server.i18n import lazy_gettext as _l
+from tremplin_server.policies import pages as policies
+
+POLICIES = ("jump_policy_id", "attended_session_policy_id", "unattended_session_policy_id")
+
+
+class ReasonForm(FlaskForm):  # type: ignore[misc] # the package has no types
+    """Why something is removed: kept in the audit log."""
+
+    reason = StringField(
+        _l("Reason"),
+        [Length(max=500)],
+        description=_l("Kept in the audit log."),
+        render_kw={"autocomplete": "off"},
+    )
+
+
+class PropertiesForm(FlaskForm):  # type: ignore[misc] # the package has no types
+    """What can be changed of a Jump Client."""
+
+    name = StringField(_l("Name"), [InputRequired(), Length(max=128)])
+    jump_group = SelectField(_l("Jump Group"))
+    tag = StringField(_l("Tag"), [Length(max=64)])
+    comments = TextAreaField(_l("Comments"), [Length(max=1024)])
+    external_id = StringField(
+        _l("External id"),
+        [Length(max=255)],
+        description=_l("The machine's name in Ansible or Salt."),
+    )
+    jump_policy_id = SelectField(_l("Jump Policy"), coerce=int)
+    attended_session_policy_id = SelectField(_l("Session policy, user present"), coerce=int)
+    unattended_session_policy_id = SelectField(_l("Session policy, nobody present"), coerce=int)
+    max_offline_minutes = IntegerField(
+        _l("Remove after minutes offline"),
+        [InputRequired(), NumberRange(0, 2_147_483_647)],
+        description=_l("0 follows the site."),
+    )
+    ephemeral = BooleanField(
+        _l("Short-lived host"), description=_l("Removed after 5 minutes offline.")
+    )
+    pinned_forever = BooleanField(
+        _l("Keep for ever"), description=_l("Never removed for being offline.")
+    )
+
+    @classmethod
+    def of(cls, work: Work, client: JumpClient) -> PropertiesForm:
+        """Return the form, filled with what was sent, else with the client's values."""
+        form = cls(obj=client, data={"jump_group": groups.value_of(client)})
+        form.client_id = client.id
+        form.jump_group.choices = groups.choices(work, client)
+        form.jump_policy_id.choices = policies.jump_choices(work)
+        for name in POLICIES[1:]:
+            form[name].choices = policies.session_choices(work)
+        return form
+
+    def save(self, work: Work) -> None:
+        """Change the client to what the form says; needs a form that is valid."""
+        service.update(work, self.client_id, self.changes())
+
+    def changes(self) -> dict[str, Any]:
+        """Return the properties in the service's terms."""
+        values = {k: v for k, v in self.data.items() if k not in ("csrf_token", "jump_group")}
+        for name in POLICIES:
+            values[name] = values[name] or None
+        values["external_id"] = values["external_id"] or None
+        kind, number = groups.parse(self.jump_group.data) or ("", 0)
+        return {**values, "jump_group_type": kind, "jump_group_id": number}

@@ -1,0 +1,167 @@
+"""The pages of Jump Clients: list, one client, removing it, what was removed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from tremplin_server import pages, rest
+from tremplin_server.clients import listing, measures, service, tombstones
+from tremplin_server.clients.forms import PropertiesForm, ReasonForm
+from tremplin_server.clients.lifecycle import State, is_lost
+from tremplin_server.clients.models import JumpClient
+from tremplin_server.db import Work
+from tremplin_server.groups import pages as groups
+from tremplin_server.i18n import gettext as _
+from tremplin_server.permissions import Permission
+
+blp = pages.blueprint("client_pages", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the list. state: `lost` among the states of the record."""
+
+    client: JumpClient
+    state: str
+    group: str
+
+
+@blp.get("/console")
+def index() -> ResponseReturnValue:
+    """Show the Jump Clients that the user sees."""
+    chosen = _chosen()
+    with rest.reading() as work:
+        return render_template(
+            "clients/index.html",
+            chosen=chosen,
+            page=_listed(work, chosen),
+            groups=groups.choices(work),
+            states=listing.STATES,
+            live_url=url_for("client_pages.rows", **_again(chosen)),
+        )
+
+
+@blp.get("/console/rows")
+def rows() -> ResponseReturnValue:
+    """Answer the list's lines alone, for a page that is open."""
+    chosen = _chosen()
+    with rest.reading() as work:
+        return render_template("clients/_rows.html", chosen=chosen, page=_listed(work, chosen))
+
+
+@blp.route("/console/clients/<int:client_id>", methods=["GET", "POST"])
+def show(client_id: int) -> ResponseReturnValue:
+    """Show a Jump Client, and change its properties."""
+    with rest.writing() if request.method == "POST" else rest.reading() as work:
+        client = service.get(work, client_id)
+        form = PropertiesForm.of(work, client) if _may_edit(work) else None
+        if request.method == "POST":
+            work.actor.require(Permission.CLIENTS_WRITE)
+            if form and form.validate() and pages.attempt(work, form, lambda: form.save(work)):
+                flash(_("Saved."), "good")
+                return redirect(url_for("client_pages.show", client_id=client_id))
+        return render_template("clients/show.html", form=form, **_shown(work, client))
+
+
+@blp.get("/console/clients/<int:client_id>/facts")
+def facts(client_id: int) -> ResponseReturnValue:
+    """Answer the facts of a Jump Client alone, for a page that is open."""
+    with rest.reading() as work:
+        return render_template("clients/_facts.html", **_shown(work, service.get(work, client_id)))
+
+
+@blp.route("/console/clients/<int:client_id>/delete", methods=["GET", "POST"])
+def delete(client_id: int) -> ResponseReturnValue:
+    """Ask for a reason, then delete the record; the host removes the agent."""
+    form = ReasonForm()
+    if form.validate_on_submit():
+        with rest.writing() as work:
+            name = service.get(work, client_id).name
+            service.delete(work, client_id, form.reason.data)
+        flash(_("%(name)s was deleted.", name=name), "good")
+        return redirect(url_for("client_pages.index"))
+    return _removal(client_id, form)
+
+
+@blp.route("/console/clients/<int:client_id>/uninstall", methods=["GET", "POST"])
+def uninstall(client_id: int) -> ResponseReturnValue:
+    """Ask for a reason, then order the host to remove the agent; the record waits for it."""
+    form = ReasonForm()
+    if form.validate_on_submit():
+        with rest.writing() as work:
+            service.uninstall(work, client_id, form.reason.data)
+        flash(_("The host was told to uninstall."), "good")
+        return redirect(url_for("client_pages.show", client_id=client_id))
+    return _removal(client_id, form)
+
+
+@blp.get("/console/removed")
+def tombstones_page() -> ResponseReturnValue:
+    """Show what was deleted, and whether the hosts have confirmed it."""
+    chosen = pages.filters("open")
+    with rest.reading() as work:
+        query = tombstones.query(work, open_only=bool(chosen))
+        page = pages.page_of(work, query)
+        return render_template("clients/tombstones.html", chosen=chosen, page=page)
+
+
+@blp.post("/console/removed/<int:tombstone_id>/close")
+def close_tombstone(tombstone_id: int) -> ResponseReturnValue:
+    """Close a tombstone by hand: the host will never come back."""
+    with rest.writing() as work:
+        tombstones.close(work, tombstone_id)
+    flash(_("Closed."), "good")
+    return redirect(url_for("client_pages.tombstones_page", open="1"))
+
+
+def _chosen() -> dict[str, str]:
+    chosen = pages.filters("search", "group", "state")
+    if chosen.get("state") not in (None, *listing.STATES):
+        del chosen["state"]
+    return chosen
+
+
+def _again(chosen: dict[str, str]) -> dict[str, Any]:
+    return {**chosen, "page": request.args.get("page")}
+
+
+def _listed(work: Work, chosen: dict[str, str]) -> pages.Page:
+    wanted: dict[str, Any] = {k: chosen[k] for k in ("search", "state") if k in chosen}
+    group = groups.parse(chosen.get("group", ""))
+    if group:
+        wanted["jump_group_type"], wanted["jump_group_id"] = group
+    found = pages.page_of(work, service.query(work, sort="name", **wanted))
+    labels = groups.labels(work, found.rows)
+    made = [Row(row, _label(work, row), labels[groups.value_of(row)]) for row in found.rows]
+    return pages.Page(made, found.number, found.last, found.total)
+
+
+def _label(work: Work, client: JumpClient) -> str:
+    state = State(client.state)
+    lost = is_lost(state, client.last_seen, work.now(), work.config.lost_days)
+    return "lost" if lost else state.value
+
+
+def _shown(work: Work, client: JumpClient) -> dict[str, Any]:
+    return {
+        "client": client,
+        "state": _label(work, client),
+        "group": groups.labels(work, [client])[groups.value_of(client)],
+        "measures": measures.measures(client.statistics),
+        "statistics": measures.figures(client.statistics),
+    }
+
+
+def _may_edit(work: Work) -> bool:
+    return work.actor.may(Permission.CLIENTS_WRITE)
+
+
+def _removal(client_id: int, form: ReasonForm) -> ResponseReturnValue:
+    with rest.reading() as work:
+        work.actor.require(Permission.CLIENTS_DELETE)
+        client = service.get(work, client_id)
+        return render_template("clients/remove.html", form=form, **_shown(work, client))

@@ -1,0 +1,50 @@
+"""The words of closed sets, in the reader's language: states, roles, choices."""
+
+from __future__ import annotations
+
+from tremplin_server.i18n import gettext as _
+
+
+def languages() -> dict[str, str]:
+    """Return each language in its own words."""
+    return {"en": "English", "fr": "Français"}
+
+
+def state(value: str) -> str:
+    """Return the word for the state of a Jump Client or an installer."""
+    known = {
+        "pending": _("Pending"),
+        "online": _("Online"),
+        "offline": _("Offline"),
+        "lost": _("Lost"),
+        "disabled": _("Disabled"),
+        "uninstalled": _("Uninstalled"),
+        "removing": _("Removing"),
+        "valid": _("Valid"),
+        "expired": _("Expired"),
+        "exhausted": _("Used up"),
+        "revoked": _("Revoked"),
+    }
+    return str(known.get(value, value))
+
+
+def role(value: str) -> str:
+    """Return the word for the role of a user."""
+    known = {
+        "administrator": _("Administrator"),
+        "technician": _("Technician"),
+        "auditor": _("Auditor"),
+    }
+    return str(known.get(value, value))
+
+
+def closed_by(value: str) -> str:
+    """Return how a tombstone was closed."""
+    known = {
+        "host": _("Confirmed by the host"),
+        "uninstalled": _("Was uninstalled before"),
+        "hand": _("Closed by hand"),
+        "expired": _("Given up: its time was over"),
+        "replaced": _("Replaced by a new installation"),
+    }
+    return str(known.get(value, value))

@@ -1,0 +1,40 @@
+"""The commands that a person copies to use a new installer."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, field
+
+from tremplin_server.installers.models import Installer
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """What to type. Those with the key info in them are as secret as it is."""
+
+    user: str
+    system: str
+    generic: str = field(repr=False)
+    ansible: str
+
+
+def commands(installer: Installer, key_info: str) -> Commands:
+    """Return the commands for `installer`; its key info goes in by standard input."""
+    stamped = f"tremplin-scc-{installer.installer_id}.bin"
+    plain = f"tremplin-scc-{installer.platform}.bin"
+    return Commands(
+        user=f"sh ./{stamped}",
+        system=f"sudo sh ./{stamped} --scope system",
+        generic=f"printf %s {key_info} | sh ./{plain} --key-info -",
+        ansible=_ansible(installer),
+    )
+
+
+def _ansible(installer: Installer) -> str:
+    """The role gets a short-lived installer for each host; what it needs is the properties."""
+    variables = {"tremplin_jc_tag": installer.tag, "tremplin_jc_comments": installer.comments}
+    words = ["ansible-playbook", "-i", "inventory.yml", "tremplin.jump.deploy"]
+    for name, value in variables.items():
+        if value:
+            words += ["-e", f"{name}={shlex.quote(value)}"]
+    return shlex.join(words)

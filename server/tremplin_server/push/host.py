@@ -1,0 +1,245 @@
+"""A push to one host, from the connection to the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tremplin_agent.parameters import BY_NAME
+
+from tremplin_server.clients.lifecycle import State
+from tremplin_server.errors import CATALOGUE, TremplinError
+from tremplin_server.installers.payload import Payload
+from tremplin_server.push import facts, plan
+from tremplin_server.push.plan import Host, Installation, Outcome, Plan, Record, Wanted
+from tremplin_server.push.site import Issued, Site, until
+from tremplin_server.push.ssh import Access, Result, Shell, Target
+
+ARRIVED = (State.ONLINE, State.DISABLED)
+INSTALL_SECONDS = 300
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be done on every host.
+
+    wanted: its properties are columns of the record. payload: looks a platform up.
+    """
+
+    wanted: Wanted
+    payload: Callable[[str], Payload]
+    online_install: bool = False
+    remove: bool = False
+    reason: str = ""
+    wait_seconds: float = 60
+    validity_minutes: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One host. external_id: the declared key of its record."""
+
+    name: str
+    external_id: str
+    target: Target
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a host stands now. reason: why something was done. error: why it failed."""
+
+    host: str
+    outcome: Outcome
+    client_id: int | None = None
+    state: str = ""
+    reason: str = ""
+    error: TremplinError | None = None
+
+    @property
+    def changed(self) -> bool:
+        """Whether the push is known to have changed something."""
+        return self.outcome not in (Outcome.UNCHANGED, Outcome.ABSENT, Outcome.FAILED)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the host is as it was wanted."""
+        return self.error is None
+
+
+def push(job: Job, order: Order, access: Access, site: Site, say: Say) -> Report:
+    """Bring one host to what `order` wants; every failure ends up in the report.
+
+    say: told each step in a few words.
+    """
+    try:
+        say("connecting")
+        with Shell(job.target, access) as shell:
+            one = _Host(job, order, site, shell, say)
+            return one.remove() if order.remove else one.deploy()
+    except TremplinError as error:
+        return Report(job.name, Outcome.FAILED, error=error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Host:
+    """The steps on one connected host."""
+
+    job: Job
+    order: Order
+    site: Site
+    shell: Shell
+    say: Say
+
+    def deploy(self) -> Report:
+        record = self._record()
+        host = self._look(record)
+        made = plan.present(host, record, self.order.wanted)
+        self._clear(made)
+        if made.install:
+            self._install(host, made)
+        elif made.start:
+            self._must([f"{made.directory}/init-script", "start"], "init-script start")
+        record = self._online()
+        changes = plan.property_changes(record, self.order.wanted)
+        if changes:
+            self.say("changing properties")
+            self.site.update(record.id, changes)
+        return self._report(made, record)
+
+    def remove(self) -> Report:
+        record = self._record()
+        host = self._look(record)
+        made = plan.absent(host, record, self.order.wanted)
+        self._clear(made)
+        if record is not None:
+            self.say("deleting the record")
+            self._delete(record)
+        self._verify_absent(made)
+        return Report(self.job.name, made.outcome, record.id if record else None)
+
+    def _record(self) -> Record | None:
+        return self.site.record(self.job.external_id, tuple(self.order.wanted.properties))
+
+    def _look(self, record: Record | None) -> Host:
+        self.say("looking")
+        return facts.probe(self.shell, plan.directories(record, self.order.wanted))
+
+    def _clear(self, made: Plan) -> None:
+        for installation in made.uninstall:
+            self.say("uninstalling")
+            self._uninstall(installation, local=made.local)
+        for leftover in made.sweep:
+            self._must(["rm", "-rf", "--", leftover], "rm")
+
+    def _uninstall(self, installation: Installation, *, local: bool) -> None:
+        script = f"{installation.directory}/uninstall"
+        arguments = ["--local", "--quiet"] if local else ["--quiet"]
+        self._must([script, *arguments], "uninstall")
+
+    def _must(self, command: list[str], step: str) -> None:
+        answer = self.shell.run(command)
+        if answer.status != 0:
+            detail = _last_line(answer)
+            raise TremplinError("push.step", step=step, status=answer.status, detail=detail)
+
+    def _install(self, host: Host, made: Plan) -> None:
+        platform = plan.platform(host)
+        payload = self.order.payload(platform)
+        issued = self._issue(platform)
+        try:
+            self._run_installer(payload, issued, made)
+            self._wait_for_enrolment(issued)
+        except BaseException:
+            self.site.revoke(issued)
+            raise
+
+    def _issue(self, platform: str) -> Issued:
+        order = self.order
+        return self.site.issue(
+            self.job.external_id, platform, order.validity_minutes, order.wanted.properties
+        )
+
+    def _run_installer(self, payload: Payload, issued: Issued, made: Plan) -> None:
+        room = self.shell.run(["mktemp", "-d"], root=False)
+        if room.status != 0:
+            raise TremplinError("push.upload", path="TMPDIR", detail=room.stderr)
+        try:
+            self.say("uploading")
+            path = self.shell.upload(payload.path, room.stdout, payload.sha256)
+            self.say("installing")
+            answer = self.shell.run(
+                ["sh", path, *self._arguments(made)],
+                stdin=issued.key_info.encode() + b"\n",
+                timeout_seconds=INSTALL_SECONDS,
+            )
+        finally:
+            self.shell.run(["rm", "-rf", "--", room.stdout], root=False)
+        if answer.status != 0:
+            detail = _last_line(answer)
+            raise TremplinError("push.installer", status=answer.status, detail=detail)
+
+    def _arguments(self, made: Plan) -> list[str]:
+        words = ["--install-dir", made.directory, "--key-info", "-"]
+        for name, value in made.layout.items():
+            words += [BY_NAME[name].flag, value]
+        if self.order.online_install:
+            words.append(BY_NAME["online_install"].flag)
+        return words
+
+    def _wait_for_enrolment(self, issued: Issued) -> None:
+        """Wait until the new agent itself was let in: the record may still tell of the old one."""
+        self.say("waiting for the agent")
+        if until(lambda: self.site.used(issued), self.order.wait_seconds):
+            return
+        code = self.site.refusal(issued)
+        if code in CATALOGUE:
+            raise TremplinError("push.refused", reason=code)
+        raise self._not_online("not enrolled")
+
+    def _online(self) -> Record:
+        self.say("waiting to be online")
+        found = self._record()
+
+        def arrived() -> bool:
+            nonlocal found
+            found = self._record()
+            return found is not None and found.state in ARRIVED
+
+        if not until(arrived, self.order.wait_seconds) or found is None:
+            raise self._not_online(found.state.value if found else "not enrolled")
+        return found
+
+    def _not_online(self, state: str) -> TremplinError:
+        seconds = round(self.order.wait_seconds)
+        return TremplinError("push.not_online", state=state, seconds=seconds)
+
+    def _report(self, made: Plan, record: Record) -> Report:
+        return Report(self.job.name, made.outcome, record.id, record.state.value, made.reason)
+
+    def _delete(self, record: Record) -> None:
+        try:
+            self.site.delete(record.id, self.order.reason)
+        except TremplinError as error:
+            # The uninstaller told the server, and the site keeps no record of that.
+            if error.code != "client.missing":
+                raise
+
+    def _verify_absent(self, made: Plan) -> None:
+        self.say("verifying")
+        entries = [entry for one in made.uninstall for entry in one.boot_entries]
+        paths = [*(one.directory for one in made.uninstall), *entries, *made.sweep]
+        left = []
+        if paths:
+            script = 'for path do if [ -e "$path" ] || [ -L "$path" ]; then echo "$path"; fi; done'
+            left = self.shell.run(["sh", "-c", script, "verify", *paths]).stdout.splitlines()
+        if self.site.record(self.job.external_id) is not None:
+            left.append(f"record {self.job.external_id}")
+        if left:
+            raise TremplinError("push.left_behind", what=", ".join(left))
+
+
+def _last_line(answer: Result) -> str:
+    lines = (answer.stderr or answer.stdout).splitlines()
+    return lines[-1] if lines else "-"
