@@ -105,7 +105,7 @@ def header(platform: str) -> bytes:
         text = text.replace(f"@{word}_STATUS@", str(failure.exit_status))
         text = text.replace(f"@{word}_EN@", failure.en.format_map(known))
         text = text.replace(f"@{word}_FR@", failure.fr.format_map(known))
-    text = text.replace("@PLATFORM@", platform)
+    text = text.replace("@PLATFORM@", platform).replace("@VERSION@", __version__)
     return text.replace("@SLOT@", "@" * SLOT_SIZE).encode()
 
 

@@ -9,6 +9,7 @@ import ssl
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Dict, Optional
 
 from tremplin_agent import __version__, wire
@@ -32,12 +33,11 @@ from tremplin_agent.core.protocol import (
 from tremplin_agent.installation import Installation
 from tremplin_agent.parameters import OVERRIDES
 from tremplin_agent.platform import linux
-from tremplin_agent.platform.linux_statistics import statistics
+from tremplin_agent.reports import Reports, current_statistics
 from tremplin_agent.store import Store, StoreError
 from tremplin_agent.tls import NoAnswer, Untrusted, context
 
 DEFAULT_HEARTBEAT_SECONDS = 15
-DEFAULT_STATISTICS_SECONDS = 300
 DEFAULT_OFFLINE_LIMIT_MINUTES = 180 * 24 * 60
 WELCOME_SECONDS = 60.0
 """How long a server may take to let the agent in or to refuse it."""
@@ -94,9 +94,7 @@ class Agent:
         self._settings: Dict[str, Any] = store.settings()
         self._lost_at = time.monotonic()
         self._contact_saved_at = float("-inf")
-        self._statistics_due = float("-inf")
-        self._console_user: Optional[str] = None
-        self._disabled = False
+        self._reports = Reports(store)
         self._tls: Optional[ssl.SSLContext] = None
         self._in_since: Optional[float] = None
         self._leave_when_in = False
@@ -131,8 +129,8 @@ class Agent:
         self._leave_when_in = True
         while True:
             ending = await self.connect()
-            busy = isinstance(ending.fault, Busy) or (ending.refused and not ending.refused.final)
-            if ending.was_in or not busy:
+            refused = ending.refused.code if ending.refused else ""
+            if not (isinstance(ending.fault, Busy) or refused == Code.ENROL_BUSY):
                 return ending
             await asyncio.sleep(min(ending.wait, _WATCH_SECONDS))
 
@@ -326,20 +324,10 @@ class Agent:
         return float(self._settings.get("heartbeat_seconds", DEFAULT_HEARTBEAT_SECONDS))
 
     async def _report(self, link: Link) -> None:
-        """Send what is due: statistics, another console user, on and off."""
-        now = time.monotonic()
-        user = linux.console_user()
-        if now >= self._statistics_due:
-            every = float(self._settings.get("statistics_seconds", DEFAULT_STATISTICS_SECONDS))
-            self._statistics_due = now + every * (0.9 + 0.2 * random.random())  # noqa: S311
-            await link.send(wire.Statistics(await self._statistics(link, user)))
-        elif self._console_user is not None and user != self._console_user:
-            await link.send(wire.UserChanged(user))
-        self._console_user = user
-        if self._store.is_disabled != self._disabled:
-            self._disabled = not self._disabled
-            await link.send(wire.Disabled() if self._disabled else wire.Enabled())
-        self._contact(durable=now - self._contact_saved_at > CONTACT_SECONDS)
+        for message in await self._reports.due(link.private_ip, self._settings):
+            await link.send(message)
+        stale = time.monotonic() - self._contact_saved_at > CONTACT_SECONDS
+        self._contact(durable=stale)
 
     def _contact(self, durable: bool) -> None:
         self._lost_at = time.monotonic()
@@ -347,11 +335,6 @@ class Agent:
         if durable:
             self._contact_saved_at = self._lost_at
             self._store.save_state(self._state)
-
-    async def _statistics(self, link: Link, user: str) -> Dict[str, Any]:
-        # The resolver may take its time over the name of the host: not in the event loop.
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(None, statistics, link.private_ip, user)
 
     # --- who this is ------------------------------------------------------------------
 
@@ -384,12 +367,13 @@ class Agent:
             raise StoreError(f"{self._store.directory}: nothing to enrol with")
         installation = self._installation
         given = installation.parameters
-        facts = await self._statistics(link, linux.console_user())
+        facts = await current_statistics(link.private_ip, linux.console_user())
         facts.update(
             install_dir=installation.install_dir,
             run_as=installation.user,
             scope=installation.scope,
             startup=installation.startup,
+            installed_at=datetime.fromisoformat(installation.installed_at).timestamp(),
         )
         return Enrolment(
             installer_id=key_info.installer_id,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, List, NoReturn
 
 from tremplin_agent import __version__
-from tremplin_agent.codes import Code
+from tremplin_agent.codes import FAILURES, Code
 from tremplin_agent.installer.report import Refusal
 from tremplin_agent.parameters import BY_NAME, PARAMETERS, Kind, Parameter, check
 
@@ -24,8 +24,8 @@ _EPILOG = """examples:
   sh %(prog)s --key-info - --quiet < key-info.txt
       the generic payload, with the key info of an installer on standard input
 
-Every failure is one line on standard error and in the system log, with an exit status
-of its own, and leaves nothing behind.
+Every failure is one line on standard error and in the system log, leaves nothing behind,
+and has an exit status of its own:
 """
 
 
@@ -51,7 +51,7 @@ def parser(program: str, platform: str) -> argparse.ArgumentParser:
     made = _Parser(
         prog=program,
         description="Install a Tremplin Jump Client on this host.",
-        epilog=_EPILOG,
+        epilog=_EPILOG + _exit_statuses(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -60,6 +60,11 @@ def parser(program: str, platform: str) -> argparse.ArgumentParser:
     for parameter in PARAMETERS:
         made.add_argument(parameter.flag, **_options(parameter))
     return made
+
+
+def _exit_statuses() -> str:
+    known = sorted((failure.exit_status, code.value) for code, failure in FAILURES.items())
+    return "\n".join(f"  {status:3}  {code}" for status, code in known)
 
 
 def _options(parameter: Parameter) -> Dict[str, Any]:

@@ -177,7 +177,7 @@ def _directory(given: Optional[str], is_root: bool) -> Path:
     return Path(os.path.abspath(Path(given).expanduser()))  # noqa: PTH100
 
 
-def check_place(made: Plan, size: int) -> None:
+def check_place(made: Plan, size: int, reporter: Reporter) -> None:
     """Refuse a directory that exists, that cannot be made, or that the runner can't enter.
 
     size: bytes of what will be written.
@@ -187,8 +187,8 @@ def check_place(made: Plan, size: int) -> None:
         raise Refusal(Code.INSTALL_DIR_EXISTS, path=directory)
     above = _nearest(directory)
     _check_writable(directory, above)
-    if made.is_root and not _can_enter(above, made.runner):
-        raise Refusal(Code.INSTALL_USER_NO_RIGHTS, user=made.runner.name, path=above)
+    if made.is_root:
+        _check_rights(made.runner, above, reporter)
     room = os.statvfs(above)
     if room.f_bavail * room.f_frsize < size + SPARE_BYTES:
         raise Refusal(Code.INSTALL_NO_SPACE, path=above)
@@ -216,6 +216,29 @@ def _check_writable(directory: Path, above: Path) -> None:
         detail = f"no right to write in {above}"
     if detail:
         raise Refusal(Code.INSTALL_DIR_NOT_WRITABLE, path=directory, detail=detail)
+
+
+def _check_rights(runner: Runner, above: Path, reporter: Reporter) -> None:
+    if not _can_enter(above, runner):
+        raise Refusal(Code.INSTALL_USER_NO_RIGHTS, user=runner.name, path=above)
+    owned = _owned_by_others(above)
+    if owned is not None:
+        reporter.warn(
+            f"warning: root starts the Jump Client at boot, and whoever may change {owned} can "
+            "change what it starts; a directory below /opt is safer",
+            f"attention : root lance le Jump Client au démarrage, et qui peut modifier {owned} "
+            "peut changer ce qu'il lance ; un répertoire sous /opt est plus sûr",
+        )
+
+
+def _owned_by_others(directory: Path) -> Optional[Path]:
+    """Return a directory on the way in which somebody but root may rename things."""
+    for place in (directory, *directory.parents):
+        facts = place.stat()
+        shared = facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not facts.st_mode & stat.S_ISVTX
+        if facts.st_uid != 0 or shared:
+            return place
+    return None
 
 
 def _can_enter(directory: Path, runner: Runner) -> bool:

@@ -3,6 +3,8 @@
 # sh THIS-FILE --help
 # shellcheck disable=SC2034 # the server writes the key info here, the program reads it
 TREMPLIN_KEY_INFO="@SLOT@"
+# shellcheck disable=SC2034 # the server reads it
+TREMPLIN_VERSION="@VERSION@"
 TREMPLIN_PLATFORM="@PLATFORM@"
 
 tremplin_fail() { # EXIT-STATUS CODE ENGLISH FRENCH

@@ -12,8 +12,10 @@ import errno
 import fcntl
 import json
 import os
+import re
 import secrets
 import shutil
+import stat
 import subprocess
 import time
 from contextlib import suppress
@@ -33,6 +35,7 @@ from tremplin_agent.store import sync_directory, write_durably
 
 LOCK = ".installing"
 ENROL_SECONDS = 90
+_FLAG = re.compile(r"--[a-z][a-z-]*")
 
 
 class Installer:
@@ -53,7 +56,7 @@ class Installer:
     def run(self, reporter: Reporter) -> Installation:
         """Install; return the facts. Raises Refusal, with nothing left behind."""
         sweep(self._directory)
-        check_place(self._plan, self._source.size)
+        check_place(self._plan, self._source.size, reporter)
         try:
             self._prepare()
             self._partial.rename(self._directory)
@@ -259,21 +262,16 @@ def _refusal_of(error: OSError, path: Path) -> Refusal:
 
 
 def _enrolment_refusal(code: str, detail: str) -> Refusal:
-    """Return the failure for what the server answered."""
+    """Return the failure for what the server answered. detail: the server's own words."""
     try:
         known = Code(code)
     except ValueError:
         known = Code.INSTALL_INTERNAL
     if known not in FAILURES:
         return Refusal(Code.INSTALL_SERVER_UNREACHABLE, detail=f"{code} {detail}".strip())
-    return Refusal(known, parameter=_flag_of(detail), detail=detail or code)
-
-
-def _flag_of(wire_name: str) -> str:
-    for parameter in BY_NAME.values():
-        if wire_name in (parameter.wire_name, parameter.name, parameter.flag):
-            return parameter.flag
-    return wire_name or "?"
+    named = _FLAG.search(detail)
+    flag = named.group() if named else "?"
+    return Refusal(known, parameter=flag, detail=detail.replace(f"{flag}: ", "", 1) or code)
 
 
 # --- leftovers ------------------------------------------------------------------------
@@ -281,13 +279,13 @@ def _flag_of(wire_name: str) -> str:
 
 def sweep(directory: Path) -> None:
     """Remove what an earlier, interrupted installation into `directory` left."""
-    for partial in directory.parent.glob(f"{directory.name}.partial-*"):
-        if _is_abandoned(partial):
-            shutil.rmtree(partial, ignore_errors=True)
+    with suppress(OSError):
+        for beside in directory.parent.iterdir():
+            if beside.name.startswith(f"{directory.name}.partial-") and _is_abandoned(beside):
+                shutil.rmtree(beside, ignore_errors=True)
     with suppress(NotInstalled):
-        found = read(directory)
-        if not found.complete and _is_abandoned(directory):
-            subprocess.run(  # noqa: S603 - our own program
+        if not read(directory).complete and _is_abandoned(directory):
+            subprocess.run(  # noqa: S603 - our own program, as `_is_abandoned` made sure
                 ["/bin/sh", str(directory / "uninstall"), "--local", "--quiet"],
                 stdin=subprocess.DEVNULL,
                 check=False,
@@ -295,8 +293,15 @@ def sweep(directory: Path) -> None:
 
 
 def _is_abandoned(directory: Path) -> bool:
-    """Return whether no installer is at work there."""
+    """Return whether this user's installer left it, and no installer is at work there.
+
+    Anybody may put something of that name into a directory that all may write to: what
+    is not ours is left alone, above all by root.
+    """
     try:
+        facts = directory.lstat()
+        if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid():
+            return False
         os.close(_take_lock(directory))
     except OSError:
         return False
