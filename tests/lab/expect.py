@@ -48,9 +48,9 @@ def clean(host: Host, before: Footprint, seconds: float = 10) -> None:
 
 def _nothing_pending(host: Host, api: Api) -> None:
     """Check that the server waits for nothing: no tombstone, no key made for the host."""
-    open_tombstones = [t for t in api.tombstones() if t["external_id"] == host.name]
-    assert open_tombstones == []
-    keys = [i for i in api.call("GET", "/jump-client/installer") if i["external_id"] == host.name]
+    waiting = [t for t in api.tombstones() if t.get("external_id") == host.name]
+    assert waiting == []
+    keys: list[Record] = api.call("GET", "/jump-client/installer", external_id=host.name)
     assert keys == []
 
 
