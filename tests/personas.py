@@ -6,6 +6,7 @@ but no place anywhere: it is there to be refused.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,10 +68,15 @@ class Api:
         return self.call("GET", path, **options)
 
     def post(self, path: str, body: Any = None, **options: Any) -> TestResponse:
-        return self.call("POST", path, json={} if body is None else body, **options)
+        return self._send("POST", path, {} if body is None else body, **options)
 
     def patch(self, path: str, body: Any, **options: Any) -> TestResponse:
-        return self.call("PATCH", path, json=body, **options)
+        return self._send("PATCH", path, body, **options)
+
+    def _send(self, method: str, path: str, body: Any, **options: Any) -> TestResponse:
+        # The plain json module writes even what is no valid text, which must be refused.
+        options = {"data": json.dumps(body), "content_type": "application/json", **options}
+        return self.call(method, path, **options)
 
     def delete(self, path: str, **options: Any) -> TestResponse:
         return self.call("DELETE", path, **options)

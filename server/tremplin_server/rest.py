@@ -204,6 +204,15 @@ class Timestamp(fields.DateTime):
         return moment
 
 
+class FullMatch(validate.Regexp):
+    """The whole text matches. marshmallow's own lets a line feed pass before `$`."""
+
+    def __call__(self, value: Any) -> Any:
+        if not isinstance(value, str) or re.fullmatch(str(self.regex.pattern), value) is None:
+            raise ma.ValidationError(self._format_error(value))
+        return value
+
+
 class Query(ma.Schema):
     """Base of every list's filters: paging is documented here and read by `page`.
 

@@ -7,10 +7,10 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from tremplin_server.rest import Integer, Query
+from tremplin_server.rest import FullMatch, Integer, Query
 
 _NAME = validate.Length(min=1, max=255)
-_CODE_NAME = validate.Regexp(r"^[a-zA-Z0-9_-]{1,64}\Z")
+_CODE_NAME = FullMatch(r"^[a-zA-Z0-9_-]{1,64}$")
 
 
 class GroupQuery(Query):
