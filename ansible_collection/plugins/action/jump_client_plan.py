@@ -34,6 +34,7 @@ class ActionModule(ActionBase):
             (r for r in given["records"] if (r.get("external_id") or "").lower() == key), None
         )
         wanted = {name: value for name, value in given["wanted"].items() if value not in (None, "")}
+        ids = [item["installer_id"] for item in given["installers"] if item.get("max_uses") == 1]
         try:
             if given["state"] == "present":
                 ids = [
@@ -44,7 +45,7 @@ class ActionModule(ActionBase):
                 decided = plan.present(given["host"], own, wanted, ids)
             else:
                 others = [record for record in given["records"] if record is not own]
-                decided = plan.absent(given["host"], own, wanted, others)
+                decided = plan.absent(given["host"], own, wanted, others, ids)
         except plan.PlanError as error:
             return dict(result, failed=True, msg=str(error))
         shown = decided.pop("diff")

@@ -6,6 +6,8 @@ Runs on the managed host, so it keeps to the standard library of Python 3.9.
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import json
 import os
 import platform
@@ -22,14 +24,18 @@ USER_DIRECTORY = ".local/share/tremplin-jump-client"
 CACHE_DIRECTORY = ".cache/tremplin"
 BOOT_DIRECTORIES = (
     "/etc/systemd/system",
+    "/etc/systemd/system/multi-user.target.wants",
     "/etc/init.d",
-    "/etc/cron.d",
+    *(f"/etc/rc{level}.d" for level in "0123456S"),
+    "/etc/runlevels/default",
     "/var/spool/cron/crontabs",
     "/var/spool/cron",
 )
 PUSHED = "tremplin-scc-"
+LOCK = ".installing"
+"""An installer holds a lock on this file while it is at work in a directory."""
 USER_UNITS = ".config/systemd/user"
-LARGEST_BOOT_ENTRY = 256 * 1024
+LARGEST_CRONTAB = 256 * 1024
 
 
 def survey(directories, run):
@@ -61,8 +67,9 @@ def survey(directories, run):
         "installations": [
             found for found in (installation(place, run) for place in places) if found
         ],
+        "busy": sorted(path for place in places for path in _trees(place) if _is_busy(path)),
         "leftovers": sorted(
-            {path for place in places for path in _leftovers(place, running)}
+            {path for place in places for path in _partials(place) if not _is_busy(path)}
             | set(_pushed(os.path.join(me.pw_dir, CACHE_DIRECTORY), running))
         ),
         "processes": sorted({pid for place in places for pid in _inside(place, running)}),
@@ -77,13 +84,14 @@ def installation(directory, run):
     facts, _unused = _json(os.path.join(directory, "install.json"))
     state, readable = _json(os.path.join(directory, "var", "state.json"))
     uninstall = os.path.join(directory, "uninstall")
+    leaving = os.path.exists(os.path.join(directory, "removing"))
     return {
         "directory": directory,
         "owned": bool(facts) or os.path.exists(uninstall),
         "complete": facts.get("complete") is True and os.path.exists(uninstall),
         "readable": readable,
         "client_id": state.get("client_id") or None,
-        "phase": state.get("phase", ""),
+        "phase": "removing" if leaving else state.get("phase", ""),
         "refused": state.get("refused", ""),
         "running": _running(os.path.join(directory, "init-script"), run),
         "version": facts.get("version", ""),
@@ -106,16 +114,23 @@ def processes():
     return found
 
 
+def service_name(directory):
+    """Return the name under which an installation is registered at boot."""
+    return "tremplin-jump-client-" + hashlib.sha256(directory.encode("utf-8")).hexdigest()[:8]
+
+
 def boot_entries(directory, run):
-    """Return what starts something in `directory` at boot: paths, or `crontab`."""
-    found = []
-    for place in BOOT_DIRECTORIES + tuple(os.path.join(home, USER_UNITS) for home in _homes()):
-        for name in _listed(place):
-            path = os.path.join(place, name)
-            if os.path.isfile(path) and directory + "/" in _text(path):
+    """Return what starts the installation in `directory` at boot: paths, or `crontab`."""
+    name, found = service_name(directory), []
+    units = [os.path.join(home, USER_UNITS) for home in _homes()]
+    wants = [os.path.join(place, "default.target.wants") for place in units]
+    for place in (*BOOT_DIRECTORIES, *units, *wants):
+        for entry in _listed(place):
+            path = os.path.join(place, entry)
+            if name in entry or ("/cron" in place and "# " + name in _text(path)):
                 found.append(path)
     status, table = run(["crontab", "-l"])
-    if status == 0 and directory + "/" in table:
+    if status == 0 and "# " + name in table:
         found.append("crontab")
     return found
 
@@ -126,11 +141,26 @@ def _homes():
     return sorted({entry.pw_dir for entry in everybody})
 
 
-def _leftovers(place, running):
-    """Return what a cut installation left beside `place`, unless it is still at work."""
+def _trees(place):
+    return [path for path in (place, *_partials(place)) if os.path.isdir(path)]
+
+
+def _partials(place):
+    """Return what installers make beside `place` before it is whole."""
     parent, prefix = os.path.dirname(place), os.path.basename(place) + ".partial-"
-    paths = [os.path.join(parent, name) for name in _listed(parent) if name.startswith(prefix)]
-    return [path for path in paths if not _inside(path, running)]
+    return [os.path.join(parent, name) for name in _listed(parent) if name.startswith(prefix)]
+
+
+def _is_busy(path):
+    """Return whether an installer is at work in `path`."""
+    try:
+        with open(os.path.join(path, LOCK), "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _pushed(directory, running):
@@ -159,7 +189,7 @@ def _listed(directory):
 def _text(path):
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read(LARGEST_BOOT_ENTRY)
+            return file.read(LARGEST_CRONTAB)
     except OSError:
         return ""
 

@@ -34,12 +34,14 @@ def jump_policy(client, code):
 
 def session_policy(client, code):
     """Return the id of the session policy whose code name is `code`."""
-    return _one(client, "/session-policy", "session policy", "code_name", code)["id"]
+    return _one(client, "/session-policy", "session policy", "code_name", code, filtered=False)[
+        "id"
+    ]
 
 
-def _one(client, path, what, key, text):
-    # The filter may be unknown to the server, so the answer is compared as well.
-    for item in client.pages(path, **{key: text}):
+def _one(client, path, what, key, text, filtered=True):
+    """Return the item whose `key` is `text`. filtered: whether the API knows that filter."""
+    for item in client.pages(path, **({key: text} if filtered else {})):
         if str(item.get(key, "")).lower() == text.lower():
             return item
-    raise TremplinError("there is no {} whose {} is {!r}".format(what, key.replace("_", " "), text))
+    raise TremplinError(f"there is no {what} whose {key.replace('_', ' ')} is {text!r}")

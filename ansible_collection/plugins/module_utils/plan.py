@@ -66,7 +66,7 @@ def present(host, record, wanted, installers=()):
     return _kept(host, record, current, list(installers))
 
 
-def absent(host, record, wanted, others=()):
+def absent(host, record, wanted, others=(), installers=()):
     """Return the plan that takes both halves away and leaves alone what is not ours.
 
     others: records, beside `record`, whose client ids were found on the host. One without
@@ -74,22 +74,23 @@ def absent(host, record, wanted, others=()):
     that of the machine which this one was copied from, and is not spoken for.
     """
     target = _target(host, wanted) or (record or {}).get("install_dir") or host["default_directory"]
-    foreign = [other["id"] for other in others if other["external_id"]]
+    foreign = [other["id"] for other in others if other.get("external_id")]
     records = [record] if record else []
-    records += [other for other in others if not other["external_id"]]
+    records += [other for other in others if not other.get("external_id")]
     uninstall = [
         {"directory": found["directory"], "local": found["client_id"] in foreign}
         for found in _ours(host, record, target, strict=False)
     ]
     before = {found["directory"]: _shown(found) for found in _found(host, uninstall)}
     before.update({"record {}".format(gone["id"]): gone["state"] for gone in records})
-    before.update({path: "left over" for path in host["leftovers"]})
+    before.update(_left_over(host, installers))
     return _plan(
         REMOVE if before else NOTHING,
         target,
         uninstall=uninstall,
         leftovers=host["leftovers"],
         records=[gone["id"] for gone in records],
+        installers=list(installers),
         diff={"before": before, "after": {}},
     )
 
@@ -203,8 +204,7 @@ def _installation(host, record, wanted, target, ours, reason):
 
 def _kept(host, record, current, installers):
     down = not current["running"] or record["state"] not in CONNECTED
-    before = {path: "left over" for path in host["leftovers"]}
-    before.update({f"installer {number}": "left over" for number in installers})
+    before = _left_over(host, installers)
     action = TIDY if before else NOTHING
     after = {}
     if down:
@@ -214,9 +214,15 @@ def _kept(host, record, current, installers):
         action,
         current["directory"],
         leftovers=host["leftovers"],
+        installers=installers,
         start=down,
         diff={"before": before, "after": after},
     )
+
+
+def _left_over(host, installers):
+    names = host["leftovers"] + [f"installer {number}" for number in installers]
+    return dict.fromkeys(names, "left over")
 
 
 def _found(host, uninstall):
@@ -238,6 +244,7 @@ def _plan(action, directory, **parts):
         "forget": [],
         "leftovers": [],
         "records": [],
+        "installers": [],
         "start": False,
         "diff": {"before": {}, "after": {}},
     }

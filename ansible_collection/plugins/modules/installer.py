@@ -288,7 +288,7 @@ def absent(module, client):
 
 def find(client, installer_id):
     """Return the installer, or None."""
-    for item in client.pages("/jump-client/installer", installer_id=installer_id):
+    for item in client.pages("/jump-client/installer"):
         if item["installer_id"] == installer_id:
             return item
     return None

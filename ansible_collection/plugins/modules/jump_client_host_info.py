@@ -95,6 +95,11 @@ installations:
       user: tremplin
       scope: system
       startup: systemd
+busy:
+  description: Paths that an installer is at work in right now.
+  returned: success
+  type: list
+  elements: str
 leftovers:
   description: What a cut installation left beside the directories.
   returned: success

@@ -112,6 +112,11 @@ records:
   returned: success
   type: list
   elements: int
+installers:
+  description: Installers that an earlier run left behind.
+  returned: success
+  type: list
+  elements: str
 start:
   description: Whether the Jump Client has to be started.
   returned: success
