@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -61,9 +62,14 @@ def _checked(parameter: Parameter, _context: Any, _option: Any, value: Any) -> A
     if value is None:
         return None
     try:
-        return check(parameter, value)
+        good = check(parameter, value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
+    if parameter.kind is not Kind.PATH:
+        return good
+    if not good.startswith("/"):
+        raise click.BadParameter("must be an absolute path")
+    return posixpath.normpath(good)
 
 
 @click.command("push")

@@ -45,6 +45,32 @@ done
 """
 
 
+REMAINS = r"""
+for dir do
+  if [ -e "$dir/install.json" ] || [ -e "$dir/uninstall" ]; then printf '%s\n' "$dir"; fi
+  for partial in "$dir".partial-*; do
+    if [ -e "$partial" ]; then printf '%s\n' "$partial"; fi
+  done
+  for process in /proc/[0-9]*; do
+    if tr '\0' '\n' < "$process/cmdline" 2>/dev/null | grep -qF -- "$dir/"; then
+      printf 'process %s\n' "${process#/proc/}"
+    fi
+  done
+  grep -lsF -- "$dir/" /etc/systemd/system/* /etc/init.d/* /etc/cron.d/* \
+    /var/spool/cron/* /var/spool/cron/crontabs/* "$HOME"/.config/systemd/user/*
+  if crontab -l 2>/dev/null | grep -qF -- "$dir/"; then echo crontab; fi
+done
+exit 0
+"""
+"""Lists what is left of the directories. Its own command line has no slash behind them."""
+
+
+def remains(shell: Shell, directories: Sequence[str]) -> list[str]:
+    """Return what is left of the installations in `directories`: paths, processes, crontab."""
+    answer = shell.run(["sh", "-c", REMAINS, "remains", *directories])
+    return sorted(set(answer.stdout.splitlines()))
+
+
 def probe(shell: Shell, directories: Sequence[str]) -> Host:
     """Return the facts of the host. directories: "" stands for the default one."""
     return parse(shell.run(["sh", "-c", PROBE, "probe", *directories]).stdout)

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 
 from tremplin_agent.parameters import BY_NAME
 
-from tremplin_server.clients.lifecycle import State
 from tremplin_server.errors import CATALOGUE, TremplinError
 from tremplin_server.installers.payload import Payload
 from tremplin_server.push import facts, plan
-from tremplin_server.push.plan import Host, Installation, Outcome, Plan, Record, Wanted
+from tremplin_server.push.plan import Host, Outcome, Plan, Record, Wanted
 from tremplin_server.push.site import Issued, Site, until
 from tremplin_server.push.ssh import Access, Result, Shell, Target
 
-ARRIVED = (State.ONLINE, State.DISABLED)
 INSTALL_SECONDS = 300
+SETTLE_SECONDS = 10
 
 Say = Callable[[str], None]
 
@@ -96,8 +95,11 @@ class _Host:
         record = self._record()
         host = self._look(record)
         made = plan.present(host, record, self.order.wanted)
+        self.site.discard_leftovers(self.job.external_id)
         self._clear(made)
         if made.install:
+            gone = {removal.client_id for removal in made.uninstall if removal.client_id}
+            self.site.settle(self.job.external_id, gone - {record.id if record else None})
             self._install(host, made)
         elif made.start:
             self._must([f"{made.directory}/init-script", "start"], "init-script start")
@@ -106,17 +108,23 @@ class _Host:
         if changes:
             self.say("changing properties")
             self.site.update(record.id, changes)
-        return self._report(made, record)
+        state = record.state.value
+        return Report(self.job.name, made.outcome, record.id, state, made.reason)
 
     def remove(self) -> Report:
         record = self._record()
         host = self._look(record)
-        made = plan.absent(host, record, self.order.wanted)
+        others = self.site.declared_keys(plan.enrolled(host))
+        made = plan.absent(host, record, self.order.wanted, others)
+        self.site.discard_leftovers(self.job.external_id)
         self._clear(made)
-        if record is not None:
-            self.say("deleting the record")
-            self._delete(record)
-        self._verify_absent(made)
+        self.say("verifying")
+        self._verify_clean(made)
+        self.site.delete(made.delete, self.order.reason)
+        self.site.settle(self.job.external_id, made.delete)
+        if self._record() is not None:
+            what = f"record {self.job.external_id}"
+            raise TremplinError("push.left_behind", what=what)
         return Report(self.job.name, made.outcome, record.id if record else None)
 
     def _record(self) -> Record | None:
@@ -127,16 +135,12 @@ class _Host:
         return facts.probe(self.shell, plan.directories(record, self.order.wanted))
 
     def _clear(self, made: Plan) -> None:
-        for installation in made.uninstall:
+        for removal in made.uninstall:
             self.say("uninstalling")
-            self._uninstall(installation, local=made.local)
-        for leftover in made.sweep:
-            self._must(["rm", "-rf", "--", leftover], "rm")
-
-    def _uninstall(self, installation: Installation, *, local: bool) -> None:
-        script = f"{installation.directory}/uninstall"
-        arguments = ["--local", "--quiet"] if local else ["--quiet"]
-        self._must([script, *arguments], "uninstall")
+            words = [f"{removal.directory}/uninstall", "--quiet"]
+            self._must([*words, "--local"] if removal.local else words, "uninstall")
+        if made.sweep:
+            self._must(["rm", "-rf", "--", *made.sweep], "rm")
 
     def _must(self, command: list[str], step: str) -> None:
         answer = self.shell.run(command)
@@ -151,9 +155,8 @@ class _Host:
         try:
             self._run_installer(payload, issued, made)
             self._wait_for_enrolment(issued)
-        except BaseException:
-            self.site.revoke(issued)
-            raise
+        finally:
+            self.site.discard(issued)
 
     def _issue(self, platform: str) -> Issued:
         order = self.order
@@ -205,7 +208,7 @@ class _Host:
         def arrived() -> bool:
             nonlocal found
             found = self._record()
-            return found is not None and found.state in ARRIVED
+            return found is not None and found.state in plan.CONNECTED
 
         if not until(arrived, self.order.wait_seconds) or found is None:
             raise self._not_online(found.state.value if found else "not enrolled")
@@ -215,28 +218,18 @@ class _Host:
         seconds = round(self.order.wait_seconds)
         return TremplinError("push.not_online", state=state, seconds=seconds)
 
-    def _report(self, made: Plan, record: Record) -> Report:
-        return Report(self.job.name, made.outcome, record.id, record.state.value, made.reason)
+    def _verify_clean(self, made: Plan) -> None:
+        """Raise push.left_behind unless directory, processes and boot entries are gone."""
+        directories = list(dict.fromkeys(r.directory for r in made.uninstall)) or [made.directory]
+        left: list[str] = []
 
-    def _delete(self, record: Record) -> None:
-        try:
-            self.site.delete(record.id, self.order.reason)
-        except TremplinError as error:
-            # The uninstaller told the server, and the site keeps no record of that.
-            if error.code != "client.missing":
-                raise
+        def clean() -> bool:
+            nonlocal left
+            left = facts.remains(self.shell, directories)
+            return not left
 
-    def _verify_absent(self, made: Plan) -> None:
-        self.say("verifying")
-        entries = [entry for one in made.uninstall for entry in one.boot_entries]
-        paths = [*(one.directory for one in made.uninstall), *entries, *made.sweep]
-        left = []
-        if paths:
-            script = 'for path do if [ -e "$path" ] || [ -L "$path" ]; then echo "$path"; fi; done'
-            left = self.shell.run(["sh", "-c", script, "verify", *paths]).stdout.splitlines()
-        if self.site.record(self.job.external_id) is not None:
-            left.append(f"record {self.job.external_id}")
-        if left:
+        # A process that was told to stop may take a moment to be gone.
+        if made.changed and not until(clean, SETTLE_SECONDS):
             raise TremplinError("push.left_behind", what=", ".join(left))
 
 

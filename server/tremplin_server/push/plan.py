@@ -23,6 +23,9 @@ PLATFORMS = {
     "arm64": "linux-arm64",
 }
 LEAVING = (State.UNINSTALLED, State.REMOVING)
+"""The host's half is gone, or about to go."""
+CONNECTED = (State.ONLINE, State.DISABLED)
+"""The agent is connected; who disabled it is on the host, and obeyed."""
 
 
 class Outcome(StrEnum):
@@ -100,24 +103,33 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Removal:
+    """An installation that goes. local: the server is not told, as its record stays."""
+
+    directory: str
+    local: bool
+    client_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The steps, in this order: uninstall, sweep, install or (start and change).
 
-    uninstall: directories whose `uninstall` is run. local: without telling the server,
-    because the record stays. sweep: directories that are simply deleted. layout: user,
+    uninstall: installations whose `uninstall` is run, each with whether that is to be
+    local: without telling the server. sweep: directories that are simply deleted. layout: user,
     scope and startup that the new installation is told, those only that matter.
     """
 
     outcome: Outcome
     directory: str
-    uninstall: tuple[Installation, ...] = ()
-    local: bool = True
+    uninstall: tuple[Removal, ...] = ()
     sweep: tuple[str, ...] = ()
     install: bool = False
     layout: Mapping[str, str] = field(default_factory=dict)
     start: bool = False
     changes: Mapping[str, Any] = field(default_factory=dict)
-    delete_record: bool = False
+    delete: tuple[int, ...] = ()
+    """Ids of the records that go."""
     reason: str = ""
 
     @property
@@ -161,20 +173,39 @@ def present(host: Host, record: Record | None, wanted: Wanted) -> Plan:
     return _keep(current, host, record, wanted)
 
 
-def absent(host: Host, record: Record | None, wanted: Wanted) -> Plan:
-    """Return how to take both halves away; what is not ours is left alone."""
+def absent(
+    host: Host,
+    record: Record | None,
+    wanted: Wanted,
+    others: Mapping[int, str | None] | None = None,
+) -> Plan:
+    """Return how to take both halves away; what is not ours is left alone.
+
+    others: client id → declared key of further records that the host's installations
+    belong to. One without a key was installed by hand and goes too; one with another
+    machine's key stays, as this host was copied from that one.
+    """
+    others = {k: v for k, v in (others or {}).items() if record is None or k != record.id}
     recorded = host.at(record.install_dir) if record else None
     target = wanted.install_dir or (recorded.directory if recorded else host.default_directory)
     ours = _ours(host, record, target, strict=False)
-    anything = bool(ours or host.leftovers or record)
+    delete = [record.id] if record else []
+    delete += [number for number, key in others.items() if key is None]
+    foreign = {number for number, key in others.items() if key is not None}
     return Plan(
-        outcome=Outcome.REMOVED if anything else Outcome.ABSENT,
+        outcome=Outcome.REMOVED if ours or host.leftovers or delete else Outcome.ABSENT,
         directory=target,
-        uninstall=tuple(i for i in ours if i.removable),
-        local=False,
+        uninstall=tuple(
+            Removal(i.directory, i.client_id in foreign, i.client_id) for i in ours if i.removable
+        ),
         sweep=_sweep(ours, host),
-        delete_record=record is not None,
+        delete=tuple(delete),
     )
+
+
+def enrolled(host: Host) -> tuple[int, ...]:
+    """Return the client ids that the host's installations have."""
+    return tuple({i.client_id: None for i in host.installations if i.client_id})
 
 
 def layout_changes(current: Installation, wanted: Wanted) -> tuple[str, ...]:
@@ -251,7 +282,7 @@ def _install(
     return Plan(
         outcome=outcome,
         directory=target,
-        uninstall=tuple(i for i in ours if i.removable),
+        uninstall=tuple(Removal(i.directory, True, i.client_id) for i in ours if i.removable),
         sweep=_sweep(ours, host),
         install=True,
         layout=_layout(ours[0] if ours else None, host, wanted),
@@ -280,9 +311,10 @@ def _layout(before: Installation | None, host: Host, wanted: Wanted) -> dict[str
 
 def _keep(current: Installation, host: Host, record: Record, wanted: Wanted) -> Plan:
     changes = property_changes(record, wanted)
+    down = not current.running or record.state not in CONNECTED
     if changes or host.leftovers:
         outcome = Outcome.UPDATED
-    elif not current.running:
+    elif down:
         outcome = Outcome.STARTED
     else:
         outcome = Outcome.UNCHANGED
@@ -290,7 +322,7 @@ def _keep(current: Installation, host: Host, record: Record, wanted: Wanted) -> 
         outcome=outcome,
         directory=current.directory,
         sweep=host.leftovers,
-        start=not current.running,
+        start=down,
         changes=changes,
         reason=("changed: " + ", ".join(changes)) if changes else "",
     )

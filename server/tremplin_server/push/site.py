@@ -7,15 +7,16 @@ what was written through the bus or at the agent's next connection.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tremplin_server.clients import service as clients
+from tremplin_server.clients import tombstones
 from tremplin_server.clients.lifecycle import State
 from tremplin_server.clients.models import JumpClient
 from tremplin_server.db import Database, Work
-from tremplin_server.errors import Invalid
+from tremplin_server.errors import Invalid, NotFound
 from tremplin_server.groups import service as groups
 from tremplin_server.installers import service as installers
 from tremplin_server.permissions import Actor
@@ -93,20 +94,42 @@ class Site:
         with self.database.work(self.actor, read_only=True) as work:
             return installers.get(work, issued.id).uses > 0
 
-    def revoke(self, issued: Issued) -> None:
-        """Make an installer void; nothing happens when it was used up."""
+    def discard(self, issued: Issued) -> None:
+        """Delete an installer, used or not: nobody shall use it again."""
         with self.database.work(self.actor) as work:
-            installers.revoke(work, issued.id)
+            installers.delete(work, issued.id)
+
+    def discard_leftovers(self, external_id: str) -> None:
+        """Delete what a push that was cut left behind: usable installers for this machine."""
+        with self.database.work(self.actor) as work:
+            found = installers.query(work, external_id=external_id, usable=True)
+            for installer in work.session.scalars(found).all():
+                if installer.max_uses == 1 and installer.created_by == self.actor.name:
+                    installers.delete(work, installer.id)
 
     def update(self, client_id: int, changes: Mapping[str, Any]) -> None:
         """Change properties of a record."""
         with self.database.work(self.actor) as work:
             clients.update(work, client_id, changes)
 
-    def delete(self, client_id: int, reason: str) -> None:
-        """Delete a record; the host's half is gone already or will be told."""
+    def declared_keys(self, client_ids: Iterable[int]) -> dict[int, str | None]:
+        """Return client id → declared key, of those only that have a record."""
+        with self.database.work(self.actor, read_only=True) as work:
+            return {number: found.external_id for number, found in _records(work, client_ids)}
+
+    def delete(self, client_ids: Iterable[int], reason: str) -> None:
+        """Delete records; those that are gone already are no failure."""
         with self.database.work(self.actor) as work:
-            clients.delete(work, client_id, reason)
+            for number, _record in list(_records(work, client_ids)):
+                clients.delete(work, number, reason)
+
+    def settle(self, external_id: str, client_ids: Iterable[int]) -> None:
+        """Close the tombstones that wait for this host: its half is known to be gone."""
+        numbers = set(client_ids)
+        with self.database.work(self.actor) as work:
+            for stone in work.session.scalars(tombstones.query(work, open_only=True)).all():
+                if stone.external_id == external_id or stone.client_id in numbers:
+                    tombstones.close(work, stone.id)
 
 
 def until(done: Callable[[], bool], seconds: float) -> bool:
@@ -117,6 +140,14 @@ def until(done: Callable[[], bool], seconds: float) -> bool:
             return False
         time.sleep(LOOK_SECONDS)
     return True
+
+
+def _records(work: Work, client_ids: Iterable[int]) -> Iterator[tuple[int, JumpClient]]:
+    for number in client_ids:
+        try:
+            yield number, clients.get(work, number)
+        except NotFound:
+            continue
 
 
 def _record(client: JumpClient, names: tuple[str, ...]) -> Record:

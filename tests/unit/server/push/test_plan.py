@@ -9,10 +9,12 @@ import pytest
 from tremplin_server.clients.lifecycle import State
 from tremplin_server.errors import TremplinError
 from tremplin_server.push import plan
-from tremplin_server.push.plan import Host, Installation, Outcome, Record, Wanted
+from tremplin_server.push.plan import Host, Installation, Outcome, Record, Removal, Wanted
 
 DEFAULT = "/opt/tremplin-jump-client"
 INSTALLED = Installation(DEFAULT, client_id=7, user="svc", scope="user", startup="systemd")
+GOES = Removal(DEFAULT, local=True, client_id=7)
+TELLS = replace(GOES, local=False)
 NOT_SAID = Wanted()
 RECORD = Record(7, State.ONLINE, install_dir=DEFAULT, properties={"tag": "web", "name": "h1"})
 
@@ -52,17 +54,40 @@ PRESENT = [
         expected={"start": True, "install": False},
     ),
     Case(
+        "running, but not seen by the server", Outcome.STARTED, (INSTALLED,),
+        record=replace(RECORD, state=State.OFFLINE), expected={"start": True},
+    ),
+    Case(
+        "disabled by its user", Outcome.UNCHANGED, (INSTALLED,),
+        record=replace(RECORD, state=State.DISABLED), expected=NOTHING,
+    ),
+    Case(
+        "cut before its uninstall was written", Outcome.REINSTALLED,
+        (replace(INSTALLED, complete=False, removable=False),),
+        expected={"uninstall": (), "sweep": (DEFAULT,), "install": True},
+    ),
+    Case(
+        "a new installation is laid out as the one before", Outcome.REINSTALLED,
+        (replace(INSTALLED, startup="openrc"),), wanted=Wanted("/srv/jc"),
+        expected={"layout": {"user": "svc", "scope": "user", "startup": "openrc"}},
+    ),
+    Case(
+        "the account of a service is made anew", Outcome.REINSTALLED,
+        (replace(INSTALLED, scope="system"),), wanted=Wanted("/srv/jc"),
+        expected={"layout": {"scope": "system", "startup": "systemd"}},
+    ),
+    Case(
         "another tag", Outcome.UPDATED, (INSTALLED,),
         wanted=Wanted(properties={"tag": "db", "name": "h1"}),
         expected={"changes": {"tag": "db"}, "install": False},
     ),
     Case(
         "another user", Outcome.REINSTALLED, (INSTALLED,), wanted=Wanted(user="bob"),
-        expected={"install": True, "uninstall": (INSTALLED,), "local": True},
+        expected={"install": True, "uninstall": (GOES,)},
     ),
     Case(
         "another directory", Outcome.REINSTALLED, (INSTALLED,), wanted=Wanted("/srv/jc"),
-        expected={"install": True, "uninstall": (INSTALLED,), "directory": "/srv/jc"},
+        expected={"install": True, "uninstall": (GOES,), "directory": "/srv/jc"},
     ),
     Case(
         "another scope", Outcome.REINSTALLED, (INSTALLED,), wanted=Wanted(scope="system"),
@@ -74,7 +99,7 @@ PRESENT = [
     ),
     Case(
         "no record", Outcome.REINSTALLED, (INSTALLED,), record=None,
-        expected={"install": True, "uninstall": (INSTALLED,), "local": True},
+        expected={"install": True, "uninstall": (GOES,)},
     ),
     Case(
         "the record is another's", Outcome.REINSTALLED, (replace(INSTALLED, client_id=8),),
@@ -122,19 +147,19 @@ def test_present(case: Case) -> None:
 
 OTHER = replace(INSTALLED, directory="/srv/other", client_id=99)
 ABSENT = [
-    Case("nothing anywhere", Outcome.ABSENT, record=None, expected={"delete_record": False}),
+    Case("nothing anywhere", Outcome.ABSENT, record=None, expected={"delete": ()}),
     Case(
         "both halves", Outcome.REMOVED, (INSTALLED,),
-        expected={"uninstall": (INSTALLED,), "delete_record": True, "local": False},
+        expected={"uninstall": (TELLS,), "delete": (7,)},
     ),
-    Case("record only", Outcome.REMOVED, expected={"uninstall": (), "delete_record": True}),
+    Case("record only", Outcome.REMOVED, expected={"uninstall": (), "delete": (7,)}),
     Case(
         "host only", Outcome.REMOVED, (INSTALLED,), record=None,
-        expected={"uninstall": (INSTALLED,), "delete_record": False},
+        expected={"uninstall": (TELLS,), "delete": ()},
     ),
     Case(
         "cut installation", Outcome.REMOVED, (replace(INSTALLED, complete=False),), record=None,
-        expected={"uninstall": (replace(INSTALLED, complete=False),)},
+        expected={"uninstall": (TELLS,)},
     ),
     Case(
         "leftovers only", Outcome.REMOVED, record=None, leftovers=(DEFAULT + ".partial-1",),
@@ -146,12 +171,12 @@ ABSENT = [
     ),
     Case(
         "another Jump Client elsewhere stays", Outcome.REMOVED, (INSTALLED, OTHER),
-        expected={"uninstall": (INSTALLED,)},
+        expected={"uninstall": (TELLS,)},
     ),
     Case(
         "it stands where the record says", Outcome.REMOVED,
         (replace(INSTALLED, directory="/srv/jc"),), record=replace(RECORD, install_dir="/srv/jc"),
-        expected={"uninstall": (replace(INSTALLED, directory="/srv/jc"),)},
+        expected={"uninstall": (replace(TELLS, directory="/srv/jc"),)},
     ),
 ]  # fmt: skip
 
@@ -161,6 +186,20 @@ def test_absent(case: Case) -> None:
     made = plan.absent(a_host(*case.installed, leftovers=case.leftovers), case.record, case.wanted)
     assert made.outcome is case.outcome
     assert {name: getattr(made, name) for name in case.expected} == case.expected
+
+
+def test_absent_spares_the_machine_that_this_one_was_copied_from() -> None:
+    copied = replace(INSTALLED, client_id=99)
+    made = plan.absent(a_host(copied), None, Wanted(), {99: "the-original"})
+    assert made.uninstall == (Removal(DEFAULT, local=True, client_id=99),)
+    assert made.delete == ()
+
+
+def test_absent_takes_what_was_installed_by_hand() -> None:
+    by_hand = replace(INSTALLED, client_id=99)
+    made = plan.absent(a_host(by_hand), None, Wanted(), {99: None})
+    assert made.uninstall == (Removal(DEFAULT, local=False, client_id=99),)
+    assert made.delete == (99,)
 
 
 @pytest.mark.parametrize(
