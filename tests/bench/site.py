@@ -7,7 +7,6 @@ of its own, exactly as `tremplin init` and `tremplin serve` make it.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import signal
 import socket
@@ -23,7 +22,7 @@ from pathlib import Path
 from sqlalchemy import Engine, create_engine
 from tremplin_agent import wire
 
-from tests.bench import memory
+from tests.bench import memory, seeding
 from tests.bench.agent import Door
 from tests.bench.fleets import TooSlow, until
 
@@ -150,8 +149,8 @@ class Site:
 
     def key_info(self) -> wire.KeyInfo:
         """Make an installer and return its key info."""
-        made = json.loads(self.run("installer", "create", "--jump-group", "bench", "--json"))
-        return wire.KeyInfo.decode(made["key_info"]["encodedInfo"])
+        seeding.group(self.engine)
+        return wire.KeyInfo.decode(self.run("installer", "create", "--group", "jumpgroup:bench"))
 
     def _answers(self) -> bool:
         assert self.process is not None
