@@ -1,0 +1,64 @@
+"""The installer's words: one line, the reader's language, the catalogue's status."""
+
+from __future__ import annotations
+
+import pytest
+from tremplin_agent.codes import FAILURES, Code
+from tremplin_agent.installer.install import _enrolment_refusal
+from tremplin_agent.installer.report import Refusal, Reporter, is_french
+
+
+@pytest.mark.parametrize("code", list(FAILURES))
+@pytest.mark.parametrize("language", ["C.UTF-8", "fr_FR.UTF-8"])
+def test_a_failure_is_one_line_with_its_code(
+    code: Code, language: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reporter = Reporter(environment={"LANG": language})
+    assert reporter.fail(Refusal(code, detail="two\nlines")) == FAILURES[code].exit_status
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert code.value in said.err
+
+
+@pytest.mark.parametrize(
+    ("environment", "french"),
+    [
+        ({}, False),
+        ({"LANG": "fr_FR.UTF-8"}, True),
+        ({"LANG": "en_GB.UTF-8"}, False),
+        ({"LANG": "fr_FR", "LC_ALL": "C"}, False),
+        ({"LANG": "C", "LC_MESSAGES": "fr_CA"}, True),
+        ({"LC_ALL": "", "LANG": "fr"}, True),
+    ],
+)
+def test_language(environment: dict[str, str], french: bool) -> None:
+    assert is_french(environment) is french
+
+
+def test_quiet_says_failures_only(capsys: pytest.CaptureFixture[str]) -> None:
+    reporter = Reporter(quiet=True, environment={})
+    reporter.say("a", "b")
+    reporter.warn("a", "b")
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("code", "detail", "expected", "parameter"),
+    [
+        ("install.override_denied", "not allowed: --jc-tag here", Code.INSTALL_OVERRIDE_DENIED,
+         "--jc-tag"),
+        ("install.bad_value", "--jc-jump-group: no such group", Code.INSTALL_BAD_VALUE,
+         "--jc-jump-group"),
+        ("limit.total", "full", Code.LIMIT_TOTAL, "?"),
+        ("enrol.busy", "later", Code.INSTALL_SERVER_UNREACHABLE, None),
+        ("novelty", "", Code.INSTALL_INTERNAL, "?"),
+    ],
+)  # fmt: skip
+def test_what_the_server_answers_becomes_a_failure(
+    code: str, detail: str, expected: Code, parameter: str | None
+) -> None:
+    refusal = _enrolment_refusal(code, detail)
+    assert refusal.code is expected
+    assert refusal.parameters.get("parameter") == parameter
