@@ -114,7 +114,7 @@ def identities(work: Work, client_ids: Iterable[int]) -> dict[int, list[Identity
         t.client_id, t.public_key, t.fingerprint, t.kind, t.command_id, t.closed_by
     ).where(t.client_id.in_(wanted))
     for grave in work.session.execute(buried):
-        found[grave.client_id].append(_buried(*grave._tuple()))
+        found[grave.client_id].append(_buried(*grave))
     return dict(found)
 
 
