@@ -12,6 +12,7 @@ from pathlib import Path
 import flask_migrate
 import pytest
 from flask import Flask
+from tremplin_server import logging
 from tremplin_server.app import create_app
 from tremplin_server.config import Config
 from tremplin_server.db import Database, db
@@ -20,6 +21,8 @@ from tests import personas, postgres
 
 SECRET_KEY = "only-for-tests"
 _numbers = count(1)
+
+logging.configure("warning", "text")
 
 
 class MovableClock:

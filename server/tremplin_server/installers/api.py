@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, send_file
+from flask import Response, jsonify, send_file
 from flask.views import MethodView
 from sqlalchemy import false
 
@@ -52,7 +52,7 @@ class Installers(MethodView):
         with rest.writing() as work:
             made = service.create(work, values)
             body = {**InstallerBody().dump(made.installer), "key_info": _key_info(made)}
-        return rest.created(body, f"/jump-client/installer/{made.installer.id}")
+        return rest.created(jsonify(body), f"/jump-client/installer/{made.installer.id}")
 
 
 def _key_info(made: service.Created) -> dict[str, str]:

@@ -1,0 +1,184 @@
+"""Our answers, held against the field's contract by a validator."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from openapi_core.exceptions import OpenAPIError
+
+from tests.contract.conftest import Contract, Site
+from tests.personas import Api
+
+LISTS = (
+    "/jump-client",
+    "/jump-client?per_page=5&current_page=2",
+    "/jump-client?name=FULL&jump_group_type=personal",
+    "/jump-client/installer",
+    "/jump-group",
+    "/jump-group?code_name=lab",
+    "/jump-group/{group}/user",
+    "/user",
+    "/user?username=zoe",
+    "/api-account",
+)
+ONES = (
+    "/jump-client/{client}",
+    "/jump-client/{bare}",
+    "/jump-client/installer/{installer}",
+    "/jump-group/{group}",
+    "/jump-group/{group}/user/{user}",
+    "/user/{user}",
+    "/api-account/1",
+)
+MISSING = (
+    "/jump-client/999",
+    "/jump-client/installer/999",
+    "/jump-group/999",
+    "/jump-group/999/user",
+    "/user/999",
+    "/api-account/999",
+)
+CHANGES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("/jump-client/{client}", {"tag": "other", "jump_policy_id": None, "comments": ""}),
+    ("/jump-client/{bare}", {"name": "named", "max_offline_minutes": 0}),
+    ("/jump-group/{group}", {"comments": None}),
+    ("/jump-group/{group}/user/{user}", {"jump_item_role_id": 2}),
+    ("/jump-group/{group}/user/{user}", {"jump_item_role_id": None}),
+    ("/user/{user}", {"public_display_name": "Zoé", "failed_logins": 0}),
+    ("/user/{user}", {"password_expiration": "2030-01-01T00:00:00Z"}),
+)
+INVALID: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("PATCH", "/jump-client/{client}", {"name": ""}),
+    ("PATCH", "/jump-client/{client}", {"attended_session_policy_id": 1}),
+    ("PATCH", "/jump-client/{client}", {"jump_group_id": "1"}),
+    ("POST", "/jump-client/installer", {}),
+    ("POST", "/jump-client/installer", {"jump_group_id": 999}),
+    ("POST", "/jump-client/installer", {"jump_group_id": 1, "valid_duration": 9}),
+    ("POST", "/jump-client/installer", {"jump_group_id": 1, "tag": "x" * 65}),
+    ("POST", "/jump-group", {}),
+    ("PATCH", "/jump-group/{group}", {"code_name": "no spaces"}),
+    ("POST", "/jump-group/{group}/user", {"user_id": 999}),
+    ("PATCH", "/user/{user}", {"failed_logins": 1}),
+)
+
+
+def filled(path: str, site: Site) -> str:
+    return path.format(**{name: getattr(site, name) for name in site.__dataclass_fields__})
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_lists(contract: Contract, api: Api, site: Site, path: str) -> None:
+    answer = contract.check(api.get(filled(path, site)))
+    assert answer.status_code == 200
+    paging = [name for name in dict(answer.headers) if name.startswith("X-BT-Pagination-")]
+    assert len(paging) == 4
+    assert 'rel="first"' in answer.headers["Link"]
+    assert 'rel="last"' in answer.headers["Link"]
+
+
+@pytest.mark.parametrize("path", ONES)
+def test_one(contract: Contract, api: Api, site: Site, path: str) -> None:
+    assert contract.check(api.get(filled(path, site))).status_code == 200
+
+
+@pytest.mark.parametrize("path", MISSING)
+def test_404(contract: Contract, api: Api, site: Site, path: str) -> None:
+    assert contract.check(api.get(path)).status_code == 404
+
+
+@pytest.mark.parametrize(("path", "body"), CHANGES)
+def test_changes(contract: Contract, api: Api, site: Site, path: str, body: dict[str, Any]) -> None:
+    answer = contract.check(api.patch(filled(path, site), body))
+    assert answer.status_code == 200, answer.text
+    again = contract.check(api.get(filled(path, site)))
+    assert again.json == answer.json
+
+
+@pytest.mark.parametrize(("method", "path", "body"), INVALID)
+def test_422(
+    contract: Contract, api: Api, site: Site, method: str, path: str, body: dict[str, Any]
+) -> None:
+    send = api.post if method == "POST" else api.patch
+    answer = contract.check(send(filled(path, site), body))
+    assert answer.status_code == 422, answer.text
+    assert answer.json["errors"]
+
+
+def test_an_installers_life(contract: Contract, api: Api, site: Site) -> None:
+    everything = {
+        "name": "name",
+        "jump_group_id": site.group,
+        "jump_group_type": "shared",
+        "jump_policy_id": 1,
+        "tag": "tag",
+        "connection_type": "active",
+        "attended_session_policy_id": 2,
+        "unattended_session_policy_id": None,
+        "comments": "comments",
+        "valid_duration": 10,
+        "elevate_install": False,
+        "elevate_prompt": False,
+        "customer_client_start_mode": "minimized",
+        "allow_override_jump_group": True,
+        "allow_override_name": True,
+    }
+    made = contract.check(api.post("/jump-client/installer", everything))
+    assert made.status_code == 201
+    assert len(made.json["installer_id"]) == 32
+    assert made.json["key_info"]["encodedInfo"]
+    later = contract.check(api.get(f"/jump-client/installer/{made.json['id']}"))
+    assert "encodedInfo" not in later.json.get("key_info", {})
+    for name, value in everything.items():
+        if name != "valid_duration":
+            assert later.json.get(name) == value, name
+    gone = contract.check(api.delete(f"/jump-client/installer/{made.json['id']}"))
+    assert (gone.status_code, gone.data) == (204, b"")
+
+
+def test_deleting(contract: Contract, api: Api, site: Site) -> None:
+    for path in (
+        f"/jump-client/{site.client}",
+        f"/jump-client/{site.bare}",
+        f"/jump-group/{site.group}/user/{site.user}",
+        f"/jump-group/{site.group}",
+        f"/user/{site.user}",
+    ):
+        answer = contract.check(api.delete(path))
+        assert (answer.status_code, answer.data) == (204, b""), answer.text
+        assert contract.check(api.delete(path)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("schema", "path"),
+    [
+        ("JumpClient", "/jump-client/{client}"),
+        ("JumpGroup", "/jump-group/{group}"),
+    ],
+)
+def test_every_field_is_there(
+    contract: Contract, api: Api, site: Site, schema: str, path: str
+) -> None:
+    """What scripts read must exist, except what belongs to products that this one lacks."""
+    wanted = set(contract.document["components"]["schemas"][schema]["properties"])
+    lacking = {name for name in wanted if name.startswith(("support_button", "public_site"))}
+    assert wanted - lacking <= api.get(filled(path, site)).json.keys()
+
+
+def test_every_operation_exists(contract: Contract, api: Api, site: Site) -> None:
+    values = {"id": 1, "user_id": 1, "installer_id": "0" * 32, "platform": "linux-64"}
+    for path, operations in contract.document["paths"].items():
+        allowed = api.call("OPTIONS", path.format(**values)).headers["Allow"]
+        assert {method.upper() for method in operations} <= set(allowed.split(", ")), path
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(200, [{"id": "1"}]), (200, [{"name": ""}]), (200, {}), (418, [])]
+)
+def test_the_validator_notices(contract: Contract, api: Api, status: int, body: Any) -> None:
+    answer = api.get("/jump-group")
+    answer.status_code = status
+    answer.set_data(json.dumps(body))
+    with pytest.raises(OpenAPIError):
+        contract.check(answer)
