@@ -7,7 +7,7 @@ Flask-Login who is there, `console` registers everything on the application.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any, cast
@@ -18,6 +18,7 @@ from flask_login import current_user
 from flask_wtf import FlaskForm
 from sqlalchemy import Select, func, select
 from werkzeug.wrappers import Response as BaseResponse
+from wtforms.fields.choices import SelectChoice
 
 from tremplin_server import i18n, rest
 from tremplin_server.db import Work
@@ -135,6 +136,11 @@ def filters(*names: str) -> dict[str, str]:
     """Return the query arguments among `names` that hold something, cut to a sane length."""
     found = {name: request.args.get(name, "").strip()[:255] for name in names}
     return {name: value for name, value in found.items() if value and "\0" not in value}
+
+
+def options(pairs: Iterable[tuple[Any, str]]) -> list[SelectChoice]:
+    """Return value and label of each choice as a select field takes them."""
+    return [SelectChoice(value, label) for value, label in pairs]
 
 
 def attempt(work: Work, form: FlaskForm, act: Callable[[], Any]) -> bool:

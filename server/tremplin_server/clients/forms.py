@@ -8,6 +8,7 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, IntegerField, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, NumberRange
 
+from tremplin_server import pages
 from tremplin_server.clients import service
 from tremplin_server.clients.models import JumpClient
 from tremplin_server.db import Work
@@ -61,10 +62,10 @@ class PropertiesForm(FlaskForm):  # type: ignore[misc] # the package has no type
         """Return the form, filled with what was sent, else with the client's values."""
         form = cls(obj=client, data={"jump_group": groups.value_of(client)})
         form.client_id = client.id
-        form.jump_group.choices = groups.choices(work, client)
-        form.jump_policy_id.choices = policies.jump_choices(work)
+        form.jump_group.choices = pages.options(groups.choices(work, client))
+        form.jump_policy_id.choices = pages.options(policies.jump_choices(work))
         for name in POLICIES[1:]:
-            form[name].choices = policies.session_choices(work)
+            form[name].choices = pages.options(policies.session_choices(work))
         return form
 
     def save(self, work: Work) -> None:

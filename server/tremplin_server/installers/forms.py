@@ -8,6 +8,7 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, IntegerField, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
+from tremplin_server import pages
 from tremplin_server.db import Work
 from tremplin_server.groups import pages as groups
 from tremplin_server.i18n import gettext as _
@@ -42,7 +43,8 @@ class InstallerForm(FlaskForm):  # type: ignore[misc] # the package has no types
     attended_session_policy_id = SelectField(_l("Session policy, user present"), coerce=int)
     unattended_session_policy_id = SelectField(_l("Session policy, nobody present"), coerce=int)
     connection_type = SelectField(
-        _l("Connection"), choices=[("active", _l("Active")), ("passive", _l("Passive"))]
+        _l("Connection"),
+        choices=pages.options([("active", _l("Active")), ("passive", _l("Passive"))]),
     )
     max_offline_minutes = IntegerField(
         _l("Remove after minutes offline"),
@@ -52,11 +54,13 @@ class InstallerForm(FlaskForm):  # type: ignore[misc] # the package has no types
     )
     customer_client_start_mode = SelectField(
         _l("Customer client starts"),
-        choices=[
-            ("normal", _l("Normal")),
-            ("minimized", _l("Minimised")),
-            ("hidden", _l("Hidden")),
-        ],
+        choices=pages.options(
+            [
+                ("normal", _l("Normal")),
+                ("minimized", _l("Minimised")),
+                ("hidden", _l("Hidden")),
+            ]
+        ),
     )
     public_site_address = StringField(_l("Public address of the site"), [Length(max=128)])
     ephemeral = BooleanField(
@@ -65,7 +69,8 @@ class InstallerForm(FlaskForm):  # type: ignore[misc] # the package has no types
     is_quiet = BooleanField(_l("Quiet"), description=_l("Sessions start minimised."))
 
     platform = SelectField(
-        _l("Platform"), choices=[("linux-64", "Linux x86-64"), ("linux-arm64", "Linux ARM64")]
+        _l("Platform"),
+        choices=pages.options([("linux-64", "Linux x86-64"), ("linux-arm64", "Linux ARM64")]),
     )
     valid_duration = IntegerField(
         _l("Validity in minutes"),
@@ -80,11 +85,13 @@ class InstallerForm(FlaskForm):  # type: ignore[misc] # the package has no types
     )
     on_duplicate = SelectField(
         _l("When a machine enrols again"),
-        choices=[
-            ("replace", _l("Replace its Jump Client")),
-            ("keep_both", _l("Keep both")),
-            ("refuse", _l("Refuse")),
-        ],
+        choices=pages.options(
+            [
+                ("replace", _l("Replace its Jump Client")),
+                ("keep_both", _l("Keep both")),
+                ("refuse", _l("Refuse")),
+            ]
+        ),
     )
     recipients = StringField(
         _l("E-mail recipients"),
@@ -125,15 +132,16 @@ class InstallerForm(FlaskForm):  # type: ignore[misc] # the package has no types
 
     def offer(self, work: Work, installer: Installer | None) -> None:
         """Fill in what can be chosen."""
-        self.jump_group.choices = groups.choices(work, installer)
-        self.jump_policy_id.choices = policies.jump_choices(work)
+        self.jump_group.choices = pages.options(groups.choices(work, installer))
+        self.jump_policy_id.choices = pages.options(policies.jump_choices(work))
         for name in POLICIES[1:]:
-            self[name].choices = policies.session_choices(work)
+            self[name].choices = pages.options(policies.session_choices(work))
 
     def values(self) -> dict[str, Any]:
         """Return the installer's fields in the service's terms; needs a form that is valid."""
         left_out = ("csrf_token", "jump_group")
         values = {k: v for k, v in self.data.items() if k not in left_out}
+        values["public_site_address"] = values["public_site_address"] or ""
         for name in (*POLICIES, "external_id"):
             values[name] = values[name] or None
         kind, number = groups.parse(self.jump_group.data) or ("", 0)
@@ -148,5 +156,5 @@ def _said(field: Any) -> str:
     if isinstance(field, BooleanField):
         return str(_("Yes") if field.data else _("No"))
     if isinstance(field, SelectField):
-        return str(dict(field.choices).get(field.data, field.data))
+        return str({c.value: c.label for c in field.choices}.get(field.data, field.data))
     return "" if field.data is None else str(field.data)
