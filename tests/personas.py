@@ -57,11 +57,11 @@ class Api:
 
     def __init__(self, app: Flask, token: str | None) -> None:
         self.client: FlaskClient = app.test_client()
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self.headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def call(self, method: str, path: str, **options: Any) -> TestResponse:
         """Send a request; options as of werkzeug's test client."""
-        headers = {**self._headers, **options.pop("headers", {})}
+        headers = {**self.headers, **options.pop("headers", {})}
         return self.client.open(API_PREFIX + path, method=method, headers=headers, **options)
 
     def get(self, path: str, **options: Any) -> TestResponse:
