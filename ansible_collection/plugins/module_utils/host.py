@@ -21,7 +21,7 @@ PLATFORMS = {
 }
 ROOT_DIRECTORY = "/opt/tremplin-jump-client"
 USER_DIRECTORY = ".local/share/tremplin-jump-client"
-CACHE_DIRECTORY = ".cache/tremplin"
+PUSH_DIRECTORY = ".cache/tremplin-push"
 BOOT_DIRECTORIES = (
     "/etc/systemd/system",
     "/etc/systemd/system/multi-user.target.wants",
@@ -31,7 +31,6 @@ BOOT_DIRECTORIES = (
     "/var/spool/cron/crontabs",
     "/var/spool/cron",
 )
-PUSHED = "tremplin-scc-"
 LOCK = ".installing"
 """An installer holds a lock on this file while it is at work in a directory."""
 USER_UNITS = ".config/systemd/user"
@@ -53,6 +52,7 @@ def survey(directories, run):
         if path not in places:
             places.append(path)
     running = processes()
+    pushed = os.path.join(me.pw_dir, PUSH_DIRECTORY)
     return {
         "system": platform.system(),
         "machine": platform.machine(),
@@ -62,15 +62,15 @@ def survey(directories, run):
         "uid": me.pw_uid,
         "user": me.pw_name,
         "default_directory": default,
-        "cache_directory": os.path.join(me.pw_dir, CACHE_DIRECTORY),
+        "push_directory": pushed,
         "places": places,
         "installations": [
             found for found in (installation(place, run) for place in places) if found
         ],
         "busy": sorted(path for place in places for path in _trees(place) if _is_busy(path)),
         "leftovers": sorted(
-            {path for place in places for path in _partials(place) if not _is_busy(path)}
-            | set(_pushed(os.path.join(me.pw_dir, CACHE_DIRECTORY), running))
+            [path for place in places for path in _partials(place) if not _is_busy(path)]
+            + [path for path in (pushed,) if os.path.isdir(path) and not _inside(path, running)]
         ),
         "processes": sorted({pid for place in places for pid in _inside(place, running)}),
         "boot_entries": sorted({path for place in places for path in boot_entries(place, run)}),
@@ -161,12 +161,6 @@ def _is_busy(path):
     except OSError:
         return False
     return False
-
-
-def _pushed(directory, running):
-    """Return the installers that a cut run left in its cache, unless one is at work."""
-    paths = [os.path.join(directory, n) for n in _listed(directory) if n.startswith(PUSHED)]
-    return [] if _inside(directory, running) else paths
 
 
 def _inside(directory, running):

@@ -68,8 +68,8 @@ default_directory:
   description: Where an installer goes when nothing else is said.
   returned: success
   type: str
-cache_directory:
-  description: A directory of the user's own for what is needed only for a while.
+push_directory:
+  description: Directory of the user's own where an installer lies while it runs.
   returned: success
   type: str
 places:

@@ -135,7 +135,7 @@ def _members(module, client, group, result):
         else None
         for member in module.params["members"]
     }
-    after = asked if module.params["exclusive"] else dict(before, **asked)
+    after = asked if module.params["exclusive"] else {**before, **asked}
     if not module.check_mode:
         _write_members(client, group["id"], before, after)
     if before != after:
