@@ -227,7 +227,11 @@ show_status() {
 
 remove() { # by_hand | by_agent
     if [ "$(cat "$DIR/removing" 2>/dev/null)" = local ]; then local=yes; fi
-    printf '%s\n' "${local:+local}" >"$DIR/removing" || return 1
+    { printf '%s\n' "${local:+local}" >"$DIR/removing"; } 2>/dev/null ||
+        [ -e "$DIR/removing" ] || {
+        complain "$DIR cannot be removed" "impossible de supprimer $DIR"
+        return 1
+    }
     sync "$DIR/removing" 2>/dev/null || :
     [ "$1" = by_agent ] || control stop >/dev/null 2>&1
     tell_server "$1"
