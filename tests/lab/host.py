@@ -103,9 +103,10 @@ class Host:
 
     def reboot(self) -> None:
         """Reboot in good order and wait until another boot answers by ssh."""
-        before = self.boot_id()
+        before, leader = self.boot_id(), self._leader()
         self.run("/sbin/reboot")
-        until(lambda: self._rebooted(before), f"{self.name} to reboot", seconds=60)
+        until(lambda: self._leader() not in (0, leader), f"{self.name} to reboot", seconds=60)
+        until(lambda: self.boot_id() != before, f"{self.name} to boot", seconds=10)
         self.wait_ssh()
 
     @property
@@ -139,11 +140,15 @@ class Host:
         inside = command if user == "root" else f"su - {user} -c {shlex.quote(command)}"
         wrapped = enter + "/usr/bin/env -i HOME=/root LANG=C.UTF-8 "
         wrapped += "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "
-        done = subprocess.run(
-            ["sh", "-c", f"{wrapped} sh -c {shlex.quote(inside)}"], input=stdin, capture_output=True
+        wrapped += f"sh -c {shlex.quote(inside)}"
+        pipe = subprocess.PIPE
+        with subprocess.Popen(
+            ["sh", "-c", wrapped], stdin=pipe, stdout=pipe, stderr=pipe
+        ) as process:
+            out, err = _communicate(process, stdin)
+        return Done(
+            process.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
         )
-        out, err = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
-        return Done(done.returncode, out, err)
 
     def ssh(self, command: str, user: str = "deploy") -> Done:
         """Run a shell command inside through ssh, as `user` does it."""
@@ -228,15 +233,26 @@ class Host:
             raise AssertionError(f"{self.name} does not start:\n{console[-2000:]}")
         return False
 
-    def _rebooted(self, before: str) -> bool:
-        if not self._leader():
-            return False
-        done = self.run("cat /proc/sys/kernel/random/boot_id")
-        return done.status == 0 and done.out.strip() not in ("", before)
-
     def _tidy(self) -> None:
         (self.state / "nspawn.pid").unlink(missing_ok=True)
         cgroups.remove(self._group)
+
+
+def _communicate(process: subprocess.Popen[bytes], stdin: bytes) -> tuple[bytes, bytes]:
+    """Return all that a process writes.
+
+    A guest that shuts down stops every process before it kills them, and nsenter then
+    stops itself together with its child: nobody would ever wake it.
+    """
+    content: bytes | None = stdin
+    while True:
+        try:
+            return process.communicate(content, timeout=1)
+        except subprocess.TimeoutExpired:
+            content = None
+            status = Path(f"/proc/{process.pid}/status").read_text("ascii")
+            if "State:\tT" in status:
+                process.kill()
 
 
 def _is_init(process: int) -> bool:
