@@ -1,0 +1,127 @@
+"""uvicorn's WebSocket protocol, with what a control channel needs beyond ASGI.
+
+ASGI has no ping, no send without a task, and nothing that says when a peer was last
+heard. This subclass adds them and hands itself to the application in the scope, under
+`extensions["tremplin.link"]`. Only `serve.py` names this class; the application sees the
+`Link` protocol.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from typing import Any, Protocol, cast
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
+from websockets.http11 import Request
+
+EXTENSION = "tremplin.link"
+
+
+class Link(Protocol):
+    """One WebSocket, as the gateway uses it. Times are those of the event loop's clock."""
+
+    heard_at: float
+    """When any bytes came in last."""
+
+    @property
+    def open(self) -> bool:
+        """Whether something can still be sent."""
+
+    def ping(self) -> asyncio.Future[bool]:
+        """Send a ping; the future gets True with its pong, False when the peer is lost."""
+
+    def post(self, text: str) -> None:
+        """Send a text frame now; nothing happens on a link that is not open."""
+
+    def end(self, code: int, reason: str = "") -> None:
+        """Start the closing handshake; nothing happens on a link that is not open."""
+
+    def abort(self) -> None:
+        """Drop the connection without a word."""
+
+    def slim(self) -> None:
+        """Let go of what only the opening handshake needed."""
+
+
+class ControlWebSocket(WebSocketsSansIOProtocol):
+    """A server-side WebSocket that is also a `Link`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.heard_at = self.loop.time()
+        self._pings = 0
+        self._pong: asyncio.Future[bool] | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.handshake_complete and not (
+            self.close_sent or self.disconnected or self.transport.is_closing()
+        )
+
+    def data_received(self, data: bytes) -> None:
+        self.heard_at = self.loop.time()
+        super().data_received(data)
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if self.response.status_code == 101:
+            # The task that runs the application was only scheduled: it will see this.
+            extensions = cast("dict[str, object]", self.scope["extensions"])
+            extensions[EXTENSION] = self
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._settle(False)
+
+    def handle_pong(self, event: Frame) -> None:
+        if bytes(event.data) == self._payload():
+            self._settle(True)
+
+    def ping(self) -> asyncio.Future[bool]:
+        if not self.open:
+            lost: asyncio.Future[bool] = self.loop.create_future()
+            lost.set_result(False)
+            return lost
+        if self._pong is None:
+            self._pings = (self._pings + 1) % 2**32
+            self._pong = self.loop.create_future()
+            self.conn.send_ping(self._payload())
+            self._flush()
+        return self._pong
+
+    def post(self, text: str) -> None:
+        if self.open:
+            self.conn.send_text(text.encode())
+            self._flush()
+
+    def end(self, code: int, reason: str = "") -> None:
+        if not self.open:
+            return
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.conn.send_close(code, reason)
+        self._flush()
+        self.close_sent = True
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
+
+    def abort(self) -> None:
+        self.transport.abort()
+
+    def slim(self) -> None:
+        self.scope["headers"] = []
+        del self.request, self.response
+
+    def _payload(self) -> bytes:
+        return struct.pack("!I", self._pings)
+
+    def _settle(self, answered: bool) -> None:
+        if self._pong is not None and not self._pong.done():
+            self._pong.set_result(answered)
+        self._pong = None
+
+    def _flush(self) -> None:
+        self.transport.write(b"".join(self.conn.data_to_send()))
