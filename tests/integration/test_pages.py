@@ -189,7 +189,7 @@ def test_a_form_without_its_token_is_refused(
     assert stage.record(client_id) is not None
 
 
-@pytest.mark.parametrize("path", ["/login", "/console", "/nothing", "/static/console.css"])
+@pytest.mark.parametrize("path", ["/login", "/console", "/nothing", "/console/static/console.css"])
 def test_every_page_is_protected(as_user: Callable[[str], Browser], path: str) -> None:
     answer = as_user("administrator").get(path)
     policy = answer.headers["Content-Security-Policy"]
@@ -198,6 +198,7 @@ def test_every_page_is_protected(as_user: Callable[[str], Browser], path: str) -
     assert answer.headers["X-Frame-Options"] == "DENY"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Referrer-Policy"] == "same-origin"
+    answer.close()
 
 
 def test_what_a_host_says_is_text(as_user: Callable[[str], Browser], stage: Stage) -> None:

@@ -47,10 +47,20 @@ class SignedIn(UserMixin):  # type: ignore[misc] # the package has no types
             id=f"{user.id}:{user.session_epoch}",
             name=user.private_display_name,
             role=str(user.role),
-            language=user.preferred_email_language,
+            language=_language_of(user),
             actor=service.actor_of_user(user, request.remote_addr or ""),
             must_change_password=service.must_change_password(work, user),
         )
+
+
+def _language_of(user: User) -> str:
+    """Return the account's language; empty when it has the one that every account starts with.
+
+    That one is nobody's choice, so it must not outweigh what the browser asks for.
+    """
+    usual = User.__table__.c.preferred_email_language.default
+    chosen = user.preferred_email_language
+    return "" if usual is not None and chosen == usual.arg else chosen
 
 
 class SignInForm(FlaskForm):  # type: ignore[misc] # the package has no types

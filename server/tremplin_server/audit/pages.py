@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,9 @@ from flask.typing import ResponseReturnValue
 
 from tremplin_server import pages, rest
 from tremplin_server.audit import service
+
+HASH = re.compile(r"[0-9a-f]{40,}")
+SHOWN_OF_HASH = 12
 
 blp = pages.blueprint("audit_pages", __name__)
 
@@ -29,6 +33,11 @@ def index() -> ResponseReturnValue:
 
 @blp.app_template_filter("details")
 def details(value: Mapping[str, Any]) -> str:
-    """Return an event's details as one line a person can read; what is empty is left out."""
+    """Return an event's details as one line; what is empty is left out, hashes are cut."""
     said = {k: v for k, v in value.items() if v not in (None, "", [], {})}
-    return ", ".join(f"{k}: {v if isinstance(v, str) else json.dumps(v)}" for k, v in said.items())
+    return ", ".join(f"{k}: {_short(v)}" for k, v in said.items())
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text[:SHOWN_OF_HASH] + "…" if HASH.fullmatch(text) else text

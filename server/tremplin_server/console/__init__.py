@@ -27,7 +27,7 @@ blp = pages.blueprint(
     signed_in=False,
     template_folder="templates",
     static_folder="static",
-    static_url_path="/static",
+    static_url_path="/console/static",
 )
 
 
@@ -83,7 +83,7 @@ def _context() -> dict[str, Any]:
 
 def _moment(value: datetime | None) -> str:
     """Return a time in the reader's language, UTC."""
-    return format_datetime(value, "medium", rebase=False) + " UTC" if value else ""
+    return format_datetime(value, "d MMM y, HH:mm:ss", rebase=False) + " UTC" if value else ""
 
 
 def _ago(value: datetime | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from dataclasses import dataclass, field
 
@@ -18,23 +19,29 @@ class Commands:
     ansible: str
 
 
-def commands(installer: Installer, key_info: str) -> Commands:
-    """Return the commands for `installer`; its key info goes in by standard input."""
+def commands(installer: Installer, jump_group: str, key_info: str) -> Commands:
+    """Return the commands for `installer`; its key info goes in by standard input.
+
+    jump_group: as the installer parameter takes it.
+    """
     stamped = f"tremplin-scc-{installer.installer_id}.bin"
     plain = f"tremplin-scc-{installer.platform}.bin"
     return Commands(
         user=f"sh ./{stamped}",
         system=f"sudo sh ./{stamped} --scope system",
         generic=f"printf %s {key_info} | sh ./{plain} --key-info -",
-        ansible=_ansible(installer),
+        ansible=_ansible(installer, jump_group),
     )
 
 
-def _ansible(installer: Installer) -> str:
+def _ansible(installer: Installer, jump_group: str) -> str:
     """The role gets a short-lived installer for each host; what it needs is the properties."""
-    variables = {"tremplin_jc_tag": installer.tag, "tremplin_jc_comments": installer.comments}
-    words = ["ansible-playbook", "-i", "inventory.yml", "tremplin.jump.deploy"]
-    for name, value in variables.items():
-        if value:
-            words += ["-e", f"{name}={shlex.quote(value)}"]
-    return shlex.join(words)
+    values = {
+        "tremplin_jc_jump_group": jump_group,
+        "tremplin_jc_tag": installer.tag,
+        "tremplin_jc_comments": installer.comments,
+    }
+    given = json.dumps({k: v for k, v in values.items() if v}, ensure_ascii=False)
+    return shlex.join(
+        ["ansible-playbook", "-i", "inventory.yml", "tremplin.jump.deploy", "-e", given]
+    )

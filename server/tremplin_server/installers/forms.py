@@ -22,6 +22,7 @@ from tremplin_server.installers.fields import (
 from tremplin_server.installers.models import Installer
 from tremplin_server.policies import pages as policies
 
+OVERRIDES = ("allow_override_",)
 POLICIES = ("jump_policy_id", "attended_session_policy_id", "unattended_session_policy_id")
 
 
@@ -148,8 +149,14 @@ class InstallerForm(FlaskForm):  # type: ignore[misc] # the package has no types
         return {**values, "jump_group_type": kind, "jump_group_id": number}
 
     def facts(self) -> list[tuple[str, Any]]:
-        """Return label and value of each field, in the reader's words."""
-        return [(field.label.text, _said(field)) for field in self if field.name != "csrf_token"]
+        """Return label and value of what was stated, in the reader's words."""
+        shown = [
+            (field.label.text, _said(field))
+            for field in self
+            if field.data and not field.name.startswith((*OVERRIDES, "csrf_token"))
+        ]
+        chosen = [f.label.text for f in self if f.name.startswith(OVERRIDES) and f.data]
+        return [*shown, (_("Chosen at installation"), ", ".join(chosen) or _("Nothing"))]
 
 
 def _said(field: Any) -> str:

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from tremplin_server import pages, rest
 from tremplin_server.db import Work
 from tremplin_server.groups import pages as groups
+from tremplin_server.groups import service as group_service
 from tremplin_server.i18n import gettext as _
 from tremplin_server.installers import service
 from tremplin_server.installers.commands import Commands, commands
@@ -104,7 +105,10 @@ def state_of(work: Work, installer: Installer) -> str:
 
 
 def _shown(work: Work, installer: Installer, key_info: str = "") -> str:
-    said: Commands | None = commands(installer, key_info) if key_info else None
+    said: Commands | None = None
+    if key_info:
+        owner = group_service.owner(work, installer.jump_group_type, installer.jump_group_id)
+        said = commands(installer, owner.label, key_info)
     values: dict[str, Any] = {
         "installer": installer,
         "state": state_of(work, installer),
