@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Dict, List, Optional
 
@@ -96,8 +97,16 @@ def _systemd(installation: Installation) -> None:
 
 
 def _await_user_manager() -> None:
-    """Wait until the manager that lingering starts can be spoken to."""
-    _run("systemctl", "start", f"user@{os.geteuid()}.service")
+    """Wait until the manager that lingering starts can be spoken to.
+
+    Asking systemd to start it would need rights that only lingering itself does not.
+    """
+    socket = Path(f"/run/user/{os.geteuid()}/systemd/private")
+    end = time.monotonic() + COMMAND_SECONDS
+    while not socket.exists():
+        if time.monotonic() > end:
+            raise OSError("the user's service manager does not start")
+        time.sleep(0.05)
 
 
 def _sysv(installation: Installation) -> None:
