@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from tremplin_agent.installer.payload import stamped_key
 from tremplin_agent.platform.linux import platform_name
@@ -90,13 +91,13 @@ class Box:
             **self._who(False, "C.UTF-8"),
         )
 
-    def _who(self, as_root: bool, language: str) -> dict[str, object]:
+    def _who(self, as_root: bool, language: str) -> dict[str, Any]:
         environment = {
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": str(self.home),
             "LANG": language,
         }
-        who: dict[str, object] = {"env": environment, "cwd": "/"}
+        who: dict[str, Any] = {"env": environment, "cwd": "/"}
         if os.geteuid() == 0 and not as_root:
             who.update(user=self.user, group=pwd.getpwnam(self.user).pw_gid, extra_groups=[])
         return who
