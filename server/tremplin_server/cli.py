@@ -66,7 +66,9 @@ def main(ctx: click.Context, file: Path | None) -> None:
     tremplin serve
     """
     logging.configure("warning", "text")
-    ctx.obj = Site(lambda: config.load(os.environ, file), create_app)
+    site = Site(lambda: config.load(os.environ, file), create_app)
+    ctx.obj = site
+    ctx.call_on_close(site.close)
 
 
 for command in (

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 
 from tremplin_agent.codes import FAILURES, Code
 
+from tremplin_server.field_messages import translated
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -279,7 +281,14 @@ class Invalid(TremplinError):
         self.fields = {name: list(messages) for name, messages in fields.items()}
         super().__init__(code)
 
+    def fields_in(self, language: str) -> dict[str, list[str]]:
+        """Return `fields` with the messages in `language`."""
+        return {
+            name: [translated(message, language) for message in messages]
+            for name, messages in self.fields.items()
+        }
+
     def text(self, language: str) -> str:
-        details = "; ".join(f"{k}: {', '.join(v)}" for k, v in self.fields.items())
+        details = "; ".join(f"{k}: {', '.join(v)}" for k, v in self.fields_in(language).items())
         head = super().text(language)
         return f"{head} ({details})" if details else head

@@ -165,7 +165,7 @@ def attempt(work: Work, form: FlaskForm, act: Callable[[], Any]) -> bool:
 
 def _spread(form: FlaskForm, error: Invalid) -> None:
     unplaced = []
-    for name, messages in error.fields.items():
+    for name, messages in error.fields_in(i18n.language()).items():
         if name in form:
             form[name].errors = [*form[name].errors, *messages]
         else:

@@ -400,7 +400,7 @@ def problem(error: TremplinError) -> Response:
         headers["WWW-Authenticate"] = 'Bearer realm="tremplin"'
     if isinstance(error, Invalid):
         body["message"] = error.entry.fr if language() == "fr" else error.entry.en
-        body["errors"] = error.fields
+        body["errors"] = error.fields_in(language())
     if isinstance(error, Unavailable):
         headers["Retry-After"] = str(error.retry_after)
     answer = jsonify(body)

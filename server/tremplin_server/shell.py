@@ -73,6 +73,12 @@ class Site:
         with self.database.work(cli_actor(_account()), read_only=read_only) as work:
             yield work
 
+    def close(self) -> None:
+        """Close the database's connections, when there are any."""
+        if "app" in vars(self):
+            database: Database = self.app.extensions[EXTENSION]
+            database.engine.dispose()
+
 
 pass_site = click.make_pass_decorator(Site)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")

@@ -1,0 +1,86 @@
+"""What can be wrong with a field, in French: the English sentence is the key.
+
+The sentences are those of our services, of the parameter table and of marshmallow. Those
+with a value in them are matched as patterns. A test looks for sentences that are missing.
+"""
+
+from __future__ import annotations
+
+import re
+
+_N = r"(-?\d+)"
+_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern), french)
+    for pattern, french in (
+        (r"Missing data for required field\.", "Ce champ est obligatoire."),
+        (r"Field may not be null\.", "Ce champ ne peut pas être nul."),
+        (r"Unknown field\.", "Champ inconnu."),
+        (r"Unknown filter\.", "Filtre inconnu."),
+        (r"Invalid (?:value|type)\.", "Valeur invalide."),
+        (r"Not a valid integer\.", "Ce n'est pas un entier."),
+        (r"Not a valid number\.", "Ce n'est pas un nombre."),
+        (r"Number too large\.", "Ce nombre est trop grand."),
+        (r"Not a valid boolean\.", "Ce n'est ni vrai ni faux."),
+        (r"Not a valid datetime\.", "Ce n'est pas une date RFC 3339 en UTC."),
+        (r"Not a valid (?:utf-8 )?string\.", "Ce n'est pas un texte valide."),
+        (r"Not a valid list\.", "Ce n'est pas une liste."),
+        (r"Not a valid mapping type\.", "Ce n'est pas un objet."),
+        (r"Not a list of addresses or networks\.", "Ce n'est pas une liste d'adresses."),
+        (rf"Shorter than minimum length {_N}\.", r"Au moins \1 caractères."),
+        (rf"Longer than maximum length {_N}\.", r"Au plus \1 caractères."),
+        (rf"Length must be between {_N} and {_N}\.", r"De \1 à \2 caractères."),
+        (rf"Length must be {_N}\.", r"Exactement \1 caractères."),
+        (rf"Must be at least {_N}\.", r"Au moins \1."),
+        (rf"Must be greater than or equal to {_N}\.", r"Au moins \1."),
+        (rf"Must be less than or equal to {_N}\.", r"Au plus \1."),
+        (
+            rf"Must be greater than or equal to {_N} and less than or equal to {_N}\.",
+            r"Entre \1 et \2.",
+        ),
+        (rf"Must be equal to {_N}\.", r"Doit être \1."),
+        (r"Must be one of: (.*)\.", r"Un des choix suivants : \1."),
+        (r"Must be among: (.*)\.", r"Parmi les choix suivants : \1."),
+        (r"String does not match expected pattern\.", "Le texte n'a pas la forme attendue."),
+        (r"Is needed to change the type\.", "Nécessaire pour changer le type."),
+        (r"There is no such Jump Group\.", "Ce Jump Group n'existe pas."),
+        (r"There is no such Jump Policy\.", "Cette Jump Policy n'existe pas."),
+        (r"There is no such session policy\.", "Cette règle de session n'existe pas."),
+        (r"There is no such user\.", "Cet utilisateur n'existe pas."),
+        (r"There is no such Jump Item Role\.", "Ce rôle n'existe pas."),
+        (r"This user is a member already\.", "Cet utilisateur est déjà membre."),
+        (r"The current password is wrong\.", "Le mot de passe actuel est faux."),
+        (
+            r"Several Jump Clients have this name; take the id\.",
+            "Plusieurs Jump Clients portent ce nom ; prenez l'id.",
+        ),
+        (
+            r"Say which one with --jc-jump-group\.",
+            "Dites lequel avec --jc-jump-group.",
+        ),
+        (r"must be one of (.*)", r"un des choix suivants : \1"),
+        (rf"longer than {_N} characters", r"plus de \1 caractères"),
+        (rf"larger than {_N}", r"plus grand que \1"),
+        (r"control characters are not allowed", "les caractères de contrôle sont interdits"),
+        (
+            r"a code name has letters, digits, '_' and '-' only",
+            "un nom de code n'a que des lettres, des chiffres, '_' et '-'",
+        ),
+        (r"must not be empty", "ne peut pas être vide"),
+        (r"must be yes or no", "doit être yes ou no"),
+        (r"must be a whole number, zero or more", "doit être un entier, zéro ou plus"),
+    )
+)
+
+
+def in_french(message: str) -> str | None:
+    """Return the French of `message`, or None when it is not known here."""
+    for pattern, french in _PATTERNS:
+        found = pattern.fullmatch(message)
+        if found:
+            return found.expand(french)
+    return None
+
+
+def translated(message: str, language: str) -> str:
+    """Return `message` in `language`, a code such as `fr`; unknown ones as they are."""
+    return (in_french(message) or message) if language.lower().startswith("fr") else message
