@@ -252,6 +252,8 @@ class Agent:
             self._let_in(action)
             return Ending(was_in=True) if self._leave_when_in else None
         elif isinstance(action, SetProperties):
+            changed = {k: v for k, v in action.properties.items() if k in self._settings}
+            self._settings = {**self._settings, **changed}
             self._store.save_settings(self._settings, action.properties)
             await link.send(wire.Ack(id=action.command_id))
         elif isinstance(action, RemoveYourself):
