@@ -50,7 +50,7 @@ class Site:
         with self.log.open("ab") as log:
             process = subprocess.Popen(
                 ["ip", "netns", "exec", self._lab.namespace, "sh", "-c", join, _BIN / "tremplin"],
-                env=self._environment(),
+                env=self.environment(),
                 cwd=self.data,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -86,7 +86,7 @@ class Site:
     def command(self, *words: str) -> str:
         """Run a `tremplin` command on the server's data; AssertionError when it fails."""
         done = subprocess.run(
-            [_BIN / "tremplin", *words], env=self._environment(), capture_output=True, text=True
+            [_BIN / "tremplin", *words], env=self.environment(), capture_output=True, text=True
         )
         assert done.returncode == 0, f"tremplin {' '.join(words)}: {done.stderr}"
         return done.stdout
@@ -125,7 +125,8 @@ class Site:
             file.unlink()
         self.command("init")
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """Return the variables of the server, for its processes and commands."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith("TREMPLIN_")}
         return kept | {
             "TREMPLIN_DATA_DIR": str(self.data),

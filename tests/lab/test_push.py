@@ -104,18 +104,22 @@ def test_pushed_to_other_bases(host: HostFactory, api: Api, pusher: Pusher, base
     expect.gone(here, api, before)
 
 
-def test_pushed_without_root_by_password(host: HostFactory, api: Api, pusher: Pusher) -> None:
+def test_pushed_without_root_by_password(
+    host: HostFactory, api: Api, pusher: Pusher, tmp_path: Path
+) -> None:
     here = host("bookworm-systemd")
     here.run(f"echo 'plain:{PASSWORD}' | chpasswd")
     here.run("sed -i 's/^PasswordAuthentication no/PasswordAuthentication yes/' "
              "/etc/ssh/sshd_config.d/lab.conf && systemctl restart ssh")  # fmt: skip
     before = footprint.of(here)
-    wrong = pusher.push(here, "--user-name", "plain", *GROUP, PUSH_PASSWORD="no")
-    assert wrong["code"] == "push.authentication"
-    made = pusher.push(here, "--user-name", "plain", *GROUP, PUSH_PASSWORD=PASSWORD)
+    strange = tmp_path / "strange_key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", strange], check=True)
+    login = ("--user-name", "plain", "--key-file", str(strange))
+    assert pusher.push(here, *login, *GROUP, PUSH_PASSWORD="no")["code"] == "push.authentication"
+    made = pusher.push(here, *login, *GROUP, PUSH_PASSWORD=PASSWORD)
     assert made["result"] == "installed", made
     expect.in_step(here, api, "/home/plain/.local/share/tremplin-jump-client")
-    gone = pusher.push(here, "--user-name", "plain", "--remove", PUSH_PASSWORD=PASSWORD)
+    gone = pusher.push(here, *login, "--remove", PUSH_PASSWORD=PASSWORD)
     assert gone["result"] == "removed", gone
     expect.gone(here, api, before)
 
