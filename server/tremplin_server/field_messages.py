@@ -17,6 +17,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"Unknown field\.", "Champ inconnu."),
         (r"Unknown filter\.", "Filtre inconnu."),
         (r"Invalid (?:value|type)\.", "Valeur invalide."),
+        (r"Say which one with --jc-jump-group\.", "Indiquez lequel avec --jc-jump-group."),
         (r"Not a valid integer\.", "Ce n'est pas un entier."),
         (r"Not a valid number\.", "Ce n'est pas un nombre."),
         (r"Number too large\.", "Ce nombre est trop grand."),
