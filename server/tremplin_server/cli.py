@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from flask import Flask
 from sqlalchemy.exc import OperationalError
 from tremplin_agent import __version__
 
@@ -16,6 +17,7 @@ from tremplin_server.app import create_app
 from tremplin_server.clients import cli as clients
 from tremplin_server.errors import TremplinError
 from tremplin_server.first_start import db_group, init
+from tremplin_server.gateway.wiring import command_publisher
 from tremplin_server.groups import cli as groups
 from tremplin_server.installers import cli as installers
 from tremplin_server.push import cli as push
@@ -46,6 +48,11 @@ def _first_line(error: OperationalError) -> str:
     return str(error.orig).strip().partition("\n")[0]
 
 
+def _open(settings: config.Config) -> Flask:
+    # What a command changes, a server that runs at the same time hears of.
+    return create_app(settings, publisher=command_publisher(settings))
+
+
 @click.group(cls=_Root, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--config",
@@ -66,7 +73,7 @@ def main(ctx: click.Context, file: Path | None) -> None:
     tremplin serve
     """
     logging.configure("warning", "text")
-    site = Site(lambda: config.load(os.environ, file), create_app)
+    site = Site(lambda: config.load(os.environ, file), _open)
     ctx.obj = site
     ctx.call_on_close(site.close)
 

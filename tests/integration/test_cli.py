@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +16,10 @@ from sqlalchemy import text
 from tremplin_server.accounts import service
 from tremplin_server.app import create_app
 from tremplin_server.cli import main
+from tremplin_server.clients.models import JumpClient
 from tremplin_server.config import Config
 from tremplin_server.db import db
+from tremplin_server.groups import service as groups
 from tremplin_server.permissions import system_actor
 
 from tests import postgres
@@ -237,3 +240,29 @@ def test_every_command_explains_itself(command: str) -> None:
     result = CliRunner().invoke(main, [command, "--help"])
     assert result.exit_code == 0
     assert len(result.stdout.splitlines()) > 4
+
+
+def test_a_running_server_hears_of_it(site: Command, tmp_path: Path) -> None:
+    """A command leaves its notice at the socket of the server; none runs here but ours."""
+    run = tmp_path / "data" / "run"
+    run.mkdir()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
+        server.bind(str(run / "bus.sock"))
+        server.settimeout(5)
+        app = create_app(Config(data_dir=tmp_path / "data"))
+        with app.extensions["tremplin"].work(system_actor()) as work:
+            owner = groups.owner(work, "shared", groups.create(work, name="Lab").id)
+            client = JumpClient(
+                public_key=b"k" * 32,
+                fingerprint="f" * 64,
+                name="host",
+                shared_group_id=owner.shared_group_id,
+                created_at=work.now(),
+                updated_at=work.now(),
+            )
+            work.session.add(client)
+        with app.app_context():
+            db.engine.dispose()
+        deleted = site("client", "delete", str(client.id))
+        assert deleted.exit_code == 0, deleted.output
+        assert "client.deleted" in server.recv(65536).decode()
