@@ -35,7 +35,7 @@ options:
     type: path
   ca_pin:
     description:
-      - Hexadecimal SHA-256 of the server's own CA certificate in DER form.
+      - Hexadecimal SHA-256 of the server's own CA certificate in DER form. It wins over O(ca_path).
       - The CA is fetched from the server, compared with the pin, and used to verify everything
         else.
       - The environment variable E(TREMPLIN_CA_PIN) is used when it is not given.

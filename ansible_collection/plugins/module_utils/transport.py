@@ -34,30 +34,31 @@ class UrlTransport:
 
     url: base URL of the server, used only to fetch its CA when `ca_pin` is given.
     ca_path: PEM file of the authorities to trust, instead of those of the system.
-    ca_pin: hexadecimal SHA-256 of the DER form of the server's own CA; the CA is fetched
-        from the server, compared, and then everything is verified with it.
+    ca_pin: hexadecimal SHA-256 of the DER form of the server's own CA, in place of its
+        file; the CA is fetched from the server, compared, and everything is verified with it.
     validate_certs: False trusts anybody.
     timeout: seconds that the server may be silent.
     """
 
     def __init__(self, url, ca_path=None, ca_pin=None, validate_certs=True, timeout=30):
         self._url = url.rstrip("/")
-        self._ca_path = ca_path
+        self._ca_path = ca_path or None
+        self._fetched = None
         self._ca_pin = (ca_pin or "").replace(":", "").lower()
         self._validate = validate_certs
         self._timeout = timeout
 
     def __call__(self, method, url, headers, body=None):
         """Return the Response; Unreachable or Untrusted when there is none."""
-        if self._ca_pin and self._validate and self._ca_path is None:
-            self._ca_path = self._pinned_ca()
+        if self._ca_pin and self._validate and self._fetched is None:
+            self._ca_path = self._fetched = self._pinned_ca()
         return self._send(method, url, headers, body, self._validate)
 
     def close(self):
         """Forget the fetched CA."""
-        if self._ca_pin and self._ca_path:
-            os.unlink(self._ca_path)
-            self._ca_path = None
+        if self._fetched is not None:
+            os.unlink(self._fetched)
+            self._fetched = self._ca_path = None
 
     def _send(self, method, url, headers, body, validate):
         try:

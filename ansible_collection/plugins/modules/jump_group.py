@@ -61,7 +61,7 @@ EXAMPLES = r"""
     code_name: servers
     members:
       - user: alice
-        role: Administrator
+        role: Technician
       - user: bob
     exclusive: true
 
