@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Select, select
+from sqlalchemy.exc import IntegrityError
 from tremplin_agent.parameters import BY_NAME, check
 from tremplin_agent.wire import CommandKind
 
@@ -100,7 +101,11 @@ def update(work: Work, client_id: int, changes: Mapping[str, Any]) -> JumpClient
     for key, value in changed.items():
         setattr(client, key, value)
     client.updated_at = work.now()
-    work.session.flush()
+    try:
+        work.session.flush()
+    except IntegrityError as error:
+        # Another transaction gave the declared key away between our look and our write.
+        raise Conflict("client.external_id_taken", id="?") from error
     audit.record(
         work,
         "client.changed",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -211,9 +212,8 @@ def test_who_may(stage: Stage, people: People) -> None:
 
 
 def test_key_info_that_no_payload_can_hold_is_refused(stage: Stage) -> None:
-    config = stage.database.config
     urls = tuple(f"https://{n}.{'x' * 60}.example.org" for n in range(20))
-    object.__setattr__(config, "public_urls", urls)
+    config = replace(stage.database.config, public_urls=urls)
     with pytest.raises(TremplinError) as wrong:
-        stage.installer()
+        Stage(replace(stage.database, config=config)).installer()
     assert wrong.value.code == "config.invalid"
