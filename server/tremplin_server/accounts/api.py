@@ -24,7 +24,7 @@ from tremplin_server.accounts.schemas import (
     UserQuery,
 )
 from tremplin_server.errors import TremplinError
-from tremplin_server.permissions import system_actor
+from tremplin_server.permissions import Actor, ActorKind
 
 users = rest.blueprint("user", "/user")
 api_accounts = rest.blueprint("api-account", "/api-account")
@@ -147,10 +147,10 @@ def token() -> ResponseReturnValue:
         wrong = TremplinError("request.malformed", detail="grant_type=client_credentials")
         return _refusal(wrong, "unsupported_grant_type" if sent.get("grant_type") else None)
     client_id, secret = _credentials(sent)
-    source_ip = request.remote_addr or ""
+    asking = Actor(ActorKind.SYSTEM, "sign-in", source_ip=request.remote_addr or "")
     try:
-        with rest.current_database().work(system_actor("sign-in")) as work:
-            issued = tokens.issue(work, client_id, secret, source_ip)
+        with rest.current_database().work(asking) as work:
+            issued = tokens.issue(work, client_id, secret, asking.source_ip)
     except TremplinError as error:
         return _refusal(error, "invalid_client")
     body = {"access_token": issued.token, "token_type": "Bearer", "expires_in": issued.expires_in}

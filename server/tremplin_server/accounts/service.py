@@ -60,6 +60,7 @@ def _check_lock(work: Work, user: User | None) -> None:
 
 def _count_failure(work: Work, user: User) -> None:
     user.failed_logins += 1
+    audit.record(work, "user.sign_in_failed", "user", user.id, user.username)
     if user.failed_logins >= work.config.sign_in_attempts:
         user.locked_until = work.now() + timedelta(minutes=work.config.sign_in_lock_minutes)
         audit.record(work, "user.locked", "user", user.id, user.username)

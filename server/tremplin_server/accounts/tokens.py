@@ -12,6 +12,7 @@ from ipaddress import ip_address, ip_network
 from sqlalchemy import delete, select
 
 from tremplin_server.accounts.models import ApiAccount, ApiToken
+from tremplin_server.audit import service as audit
 from tremplin_server.clock import rfc3339
 from tremplin_server.db import Work
 from tremplin_server.errors import Denied, TremplinError
@@ -105,10 +106,12 @@ def _check_lock(work: Work, account: ApiAccount) -> None:
 
 def _count_failure(work: Work, account: ApiAccount) -> None:
     account.failed_login_attempts += 1
+    audit.record(work, "api_account.sign_in_failed", "api_account", account.id, account.name)
     if account.failed_login_attempts >= work.config.sign_in_attempts:
         lock = timedelta(minutes=work.config.sign_in_lock_minutes)
         account.failed_login_expiration = work.now() + lock
         account.failed_login_attempts = 0
+        audit.record(work, "api_account.locked", "api_account", account.id, account.name)
     work.commit()
 
 
