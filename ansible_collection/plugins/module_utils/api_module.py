@@ -4,18 +4,21 @@
 from __future__ import annotations
 
 import time
+from typing import Any, Callable, TypeVar
 
-from ansible.module_utils.basic import env_fallback
+from ansible.module_utils.basic import AnsibleModule, env_fallback
 from ansible_collections.tremplin.jump.plugins.module_utils.client import Client
 from ansible_collections.tremplin.jump.plugins.module_utils.errors import TimedOut, TremplinError
 from ansible_collections.tremplin.jump.plugins.module_utils.tokens import FileTokens
 from ansible_collections.tremplin.jump.plugins.module_utils.transport import UrlTransport
 
+T = TypeVar("T")
+
 FIRST_LOOK = 0.2
 SLOWEST_LOOK = 3.0
 
 
-def argument_spec(**options):
+def argument_spec(**options: Any) -> dict[str, Any]:
     """Return the options of the `api` documentation fragment and those of one module."""
     return dict(
         url=dict(type="str", required=True, fallback=(env_fallback, ["TREMPLIN_URL"])),
@@ -37,7 +40,7 @@ def argument_spec(**options):
     )
 
 
-def run(module, work):
+def run(module: AnsibleModule, work: Callable[[Client], dict[str, Any]]) -> None:
     """End `module` with the result of `work(client)`, or with the error that stopped it.
 
     work: returns the result as a dictionary with `changed`.
@@ -62,7 +65,13 @@ def run(module, work):
     module.exit_json(**result)
 
 
-def wait_for(look, seconds, what, clock=time.monotonic, sleep=time.sleep):
+def wait_for(
+    look: Callable[[], T],
+    seconds: float,
+    what: str,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> T:
     """Return the first true `look()`; TimedOut, naming `what`, after `seconds`."""
     until = clock() + seconds
     pause = FIRST_LOOK

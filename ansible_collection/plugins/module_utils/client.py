@@ -11,6 +11,8 @@ import base64
 import json
 import random
 import time
+from collections.abc import Iterator
+from typing import Any, Callable
 from urllib.parse import quote, urlencode
 
 from ansible_collections.tremplin.jump.plugins.module_utils.errors import (
@@ -22,7 +24,8 @@ from ansible_collections.tremplin.jump.plugins.module_utils.errors import (
     Unreachable,
     Untrusted,
 )
-from ansible_collections.tremplin.jump.plugins.module_utils.tokens import MemoryTokens
+from ansible_collections.tremplin.jump.plugins.module_utils.tokens import MemoryTokens, Tokens
+from ansible_collections.tremplin.jump.plugins.module_utils.transport import Response, Transport
 
 PREFIX = "/api/config/v1"
 TOKEN_PATH = "/oauth2/token"  # noqa: S105 - where tokens come from
@@ -43,15 +46,15 @@ class Client:
 
     def __init__(
         self,
-        url,
-        client_id,
-        client_secret,
-        transport,
-        tokens=None,
-        clock=time.monotonic,
-        sleep=time.sleep,
-        jitter=random.random,
-    ):
+        url: str,
+        client_id: str,
+        client_secret: str,
+        transport: Transport,
+        tokens: Tokens | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
         self._url = url.rstrip("/")
         self._credentials = f"{client_id}:{client_secret}"
         self._transport = transport
@@ -60,11 +63,11 @@ class Client:
         self._sleep = sleep
         self._jitter = jitter
 
-    def get(self, path, **query):
+    def get(self, path: str, **query: Any) -> Any:
         """Return the decoded answer to GET; Missing and the other Refused errors."""
         return _decoded(self._request("GET", path, query=query))
 
-    def pages(self, path, **query):
+    def pages(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
         """Yield every item of a list, page after page."""
         page, last = 1, 1
         while page <= last:
@@ -75,15 +78,15 @@ class Client:
             last = int(answer.headers.get("x-bt-pagination-last-page", page))
             page += 1
 
-    def post(self, path, body):
+    def post(self, path: str, body: dict[str, Any]) -> Any:
         """Return the decoded answer to POST. It is not sent twice when an answer is lost."""
         return _decoded(self._request("POST", path, body=body))
 
-    def patch(self, path, body):
+    def patch(self, path: str, body: dict[str, Any]) -> Any:
         """Return the decoded answer to PATCH."""
         return _decoded(self._request("PATCH", path, body=body))
 
-    def delete(self, path, **query):
+    def delete(self, path: str, **query: Any) -> bool:
         """Return whether DELETE found something to delete."""
         try:
             self._request("DELETE", path, query=query)
@@ -91,11 +94,18 @@ class Client:
             return False
         return True
 
-    def download(self, path):
+    def download(self, path: str) -> Response:
         """Return the Response to GET with its bytes and headers as they came."""
         return self._request("GET", path, accept="*/*")
 
-    def _request(self, method, path, query=None, body=None, accept="application/json"):
+    def _request(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, Any] | None = None,
+        body: dict[str, Any] | None = None,
+        accept: str = "application/json",
+    ) -> Response:
         given = [(name, value) for name, value in (query or {}).items() if value is not None]
         url = self._url + PREFIX + path + ("?" + urlencode(given) if given else "")
         headers = {"Accept": accept}
@@ -104,7 +114,9 @@ class Client:
         content = None if body is None else json.dumps(body).encode("utf-8")
         return self._patiently(method, lambda: self._signed(method, url, headers, content))
 
-    def _signed(self, method, url, headers, content):
+    def _signed(
+        self, method: str, url: str, headers: dict[str, str], content: bytes | None
+    ) -> Response:
         token = self._tokens.get(self._new_token)
         answer = self._transport(
             method, url, dict(headers, Authorization="Bearer " + token), content
@@ -116,7 +128,7 @@ class Client:
             )
         return _checked(answer)
 
-    def _new_token(self):
+    def _new_token(self) -> tuple[str, float]:
         encoded = base64.b64encode(self._credentials.encode("utf-8")).decode("ascii")
         headers = {
             "Accept": "application/json",
@@ -129,7 +141,7 @@ class Client:
         body = _decoded(_checked(answer))
         return body["access_token"], float(body.get("expires_in", 3600))
 
-    def _patiently(self, method, attempt):
+    def _patiently(self, method: str, attempt: Callable[[], Response]) -> Response:
         """Return `attempt()`, again while the server is busy or, if that is safe, away."""
         until = self._clock() + PATIENCE
         pause = FIRST_PAUSE
@@ -150,12 +162,12 @@ class Client:
             pause = min(pause * 2, LONGEST_PAUSE)
 
 
-def segment(value):
+def segment(value: object) -> str:
     """Return `value` as one segment of a path."""
     return quote(str(value), safe="")
 
 
-def _checked(answer):
+def _checked(answer: Response) -> Response:
     """Return `answer`, or raise the Refused error that it stands for."""
     if 200 <= answer.status < 300:
         return answer
@@ -176,14 +188,14 @@ def _checked(answer):
     )
 
 
-def _seconds(text):
+def _seconds(text: str | None) -> float:
     try:
-        return max(0.0, float(text))
-    except (TypeError, ValueError):
+        return max(0.0, float(text or 0))
+    except ValueError:
         return 0.0
 
 
-def _decoded(answer):
+def _decoded(answer: Response) -> Any:
     if not answer.body:
         return None
     try:

@@ -16,12 +16,14 @@ TremplinError                  anything that ends a module; its text is for the 
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class TremplinError(Exception):
     """The root; `facts` goes into the result of a module that fails."""
 
     @property
-    def facts(self):
+    def facts(self) -> dict[str, Any]:
         """Return what a playbook may want to look at, as a dictionary."""
         return {}
 
@@ -41,7 +43,7 @@ class TimedOut(TremplinError):
 class Ambiguous(TremplinError):
     """A name that several records have."""
 
-    def __init__(self, what, name, candidates):
+    def __init__(self, what: str, name: str, candidates: list[dict[str, Any]]) -> None:
         self.candidates = candidates
         listed = ", ".join(
             "{} ({})".format(
@@ -54,7 +56,7 @@ class Ambiguous(TremplinError):
         )
 
     @property
-    def facts(self):
+    def facts(self) -> dict[str, Any]:
         return {"candidates": self.candidates}
 
 
@@ -65,7 +67,14 @@ class Refused(TremplinError):
     fields: name of a value -> list of messages.
     """
 
-    def __init__(self, status, message, code="", fields=None, retry_after=0.0):
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        code: str = "",
+        fields: dict[str, list[str]] | None = None,
+        retry_after: float = 0.0,
+    ) -> None:
         self.status = status
         self.code = code
         self.fields = fields or {}
@@ -76,7 +85,7 @@ class Refused(TremplinError):
         super().__init__(f"{message} ({details})" if details else message)
 
     @property
-    def facts(self):
+    def facts(self) -> dict[str, Any]:
         return {"status": self.status, "code": self.code, "errors": self.fields}
 
 

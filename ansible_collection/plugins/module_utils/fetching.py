@@ -7,16 +7,19 @@ import fcntl
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
+from typing import Any
 
+from ansible_collections.tremplin.jump.plugins.module_utils.client import Client
 from ansible_collections.tremplin.jump.plugins.module_utils.errors import TremplinError
 
 CHECKSUM_HEADER = "x-tremplin-sha256"
 CHUNK = 1024 * 1024
 
 
-def generic(client, platform, dest, check_mode):
+def generic(client: Client, platform: str, dest: str, check_mode: bool) -> dict[str, Any]:
     """Return the result of having the generic file of `platform` at `dest`.
 
     Processes that want the same file wait for each other, and it is fetched once.
@@ -39,7 +42,7 @@ def generic(client, platform, dest, check_mode):
     return _result(dest, found, changed=True)
 
 
-def stamped(client, path, dest, check_mode):
+def stamped(client: Client, path: str, dest: str, check_mode: bool) -> dict[str, Any]:
     """Return the result of having the file of one installer, with key info, at `dest`."""
     if check_mode:
         return {
@@ -57,7 +60,7 @@ def stamped(client, path, dest, check_mode):
     return _result(dest, found, changed=True)
 
 
-def checksum(path):
+def checksum(path: str) -> str | None:
     """Return the hexadecimal SHA-256 of a file, or None when it can't be read."""
     digest = hashlib.sha256()
     try:
@@ -69,28 +72,28 @@ def checksum(path):
     return digest.hexdigest()
 
 
-def minutes_left(timestamp, now=None):
+def minutes_left(timestamp: str, now: datetime | None = None) -> float:
     """Return the minutes until an RFC 3339 time; negative when it is over."""
     end = datetime.fromisoformat(timestamp.replace("Z", "+00:00"))
     return (end - (now or datetime.now(timezone.utc))).total_seconds() / 60.0
 
 
-def _published(client, platform):
+def _published(client: Client, platform: str) -> str:
     offered = {item["platform"]: item["sha256"] for item in client.get("/jump-client/payload")}
     if platform not in offered:
         names = ", ".join(sorted(offered)) or "none"
         raise TremplinError(f"the server has no installer for {platform} (it has: {names})")
-    return offered[platform]
+    return str(offered[platform])
 
 
-def _result(dest, digest, changed):
-    shown = {"before": {}, "after": {}}
+def _result(dest: str, digest: str, changed: bool) -> dict[str, Any]:
+    shown: dict[str, Any] = {"before": {}, "after": {}}
     if changed:
         shown["after"] = {"dest": dest, "sha256": digest}
     return {"changed": changed, "dest": dest, "checksum": digest, "diff": shown}
 
 
-def _write(dest, content, mode):
+def _write(dest: str, content: bytes, mode: int) -> None:
     """Put `content` at `dest`: at once and whole, or not at all."""
     directory = os.path.dirname(os.path.abspath(dest))
     os.makedirs(directory, mode=0o700, exist_ok=True)
@@ -106,7 +109,7 @@ def _write(dest, content, mode):
 
 
 @contextmanager
-def _locked(dest):
+def _locked(dest: str) -> Iterator[None]:
     directory = os.path.dirname(os.path.abspath(dest))
     os.makedirs(directory, mode=0o700, exist_ok=True)
     with open(

@@ -12,6 +12,10 @@ import json
 import os
 import platform
 import pwd
+from typing import Any, Callable
+
+Run = Callable[[list[str]], tuple[int, str]]
+"""Runs a command: its words in, its exit status and output out."""
 
 PLATFORMS = {
     "x86_64": "linux-64",
@@ -37,7 +41,7 @@ USER_UNITS = ".config/systemd/user"
 LARGEST_CRONTAB = 256 * 1024
 
 
-def survey(directories, run):
+def survey(directories: list[str], run: Run) -> dict[str, Any]:
     """Return what this host has of Jump Clients, as a dictionary.
 
     directories: where to look; an empty one stands for the default of this user, and `~`
@@ -77,7 +81,7 @@ def survey(directories, run):
     }
 
 
-def installation(directory, run):
+def installation(directory: str, run: Run) -> dict[str, Any] | None:
     """Return what is in `directory`, or None when it does not exist."""
     if not os.path.lexists(directory):
         return None
@@ -101,7 +105,7 @@ def installation(directory, run):
     }
 
 
-def processes():
+def processes() -> dict[int, list[str]]:
     """Return the words of the command line of every process of this host, by process id."""
     found = {}
     for name in os.listdir("/proc") if os.path.isdir("/proc") else []:
@@ -114,12 +118,12 @@ def processes():
     return found
 
 
-def service_name(directory):
+def service_name(directory: str) -> str:
     """Return the name under which an installation is registered at boot."""
     return "tremplin-jump-client-" + hashlib.sha256(directory.encode("utf-8")).hexdigest()[:8]
 
 
-def boot_entries(directory, run):
+def boot_entries(directory: str, run: Run) -> list[str]:
     """Return what starts the installation in `directory` at boot: paths, or `crontab`."""
     name, found = service_name(directory), []
     units = [os.path.join(home, USER_UNITS) for home in _homes()]
@@ -135,23 +139,23 @@ def boot_entries(directory, run):
     return found
 
 
-def _homes():
+def _homes() -> list[str]:
     """Return the homes to look into: of everybody for root, else one's own."""
     everybody = pwd.getpwall() if os.getuid() == 0 else [pwd.getpwuid(os.getuid())]
     return sorted({entry.pw_dir for entry in everybody})
 
 
-def _trees(place):
+def _trees(place: str) -> list[str]:
     return [path for path in (place, *_partials(place)) if os.path.isdir(path)]
 
 
-def _partials(place):
+def _partials(place: str) -> list[str]:
     """Return what installers make beside `place` before it is whole."""
     parent, prefix = os.path.dirname(place), os.path.basename(place) + ".partial-"
     return [os.path.join(parent, name) for name in _listed(parent) if name.startswith(prefix)]
 
 
-def _is_busy(path):
+def _is_busy(path: str) -> bool:
     """Return whether an installer is at work in `path`."""
     try:
         with open(os.path.join(path, LOCK), "rb") as file:
@@ -163,24 +167,24 @@ def _is_busy(path):
     return False
 
 
-def _inside(directory, running):
+def _inside(directory: str, running: dict[int, list[str]]) -> list[int]:
     """Return the processes whose command line names something inside `directory`."""
     start = directory + "/"
     return [pid for pid, words in running.items() if any(word.startswith(start) for word in words)]
 
 
-def _running(script, run):
+def _running(script: str, run: Run) -> bool:
     return os.path.exists(script) and run([script, "status"])[0] == 0
 
 
-def _listed(directory):
+def _listed(directory: str) -> list[str]:
     try:
         return sorted(os.listdir(directory))
     except OSError:
         return []
 
 
-def _text(path):
+def _text(path: str) -> str:
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read(LARGEST_CRONTAB)
@@ -188,7 +192,7 @@ def _text(path):
         return ""
 
 
-def _json(path):
+def _json(path: str) -> tuple[dict[str, Any], bool]:
     """Return the object in a file (empty without one), and whether it may be read."""
     try:
         with open(path, encoding="utf-8") as file:

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ansible_collections.tremplin.jump.plugins.module_utils.client import Client
 from ansible_collections.tremplin.jump.plugins.module_utils.errors import TremplinError
 
 
-def jump_group(client, text):
+def jump_group(client: Client, text: str) -> dict[str, Any]:
     """Return {jump_group_id, jump_group_type} of `user:<name>`, `jumpgroup:<code>` or a name."""
     if text.startswith("user:"):
         return {"jump_group_id": user(client, text[5:]), "jump_group_type": "personal"}
@@ -17,29 +20,28 @@ def jump_group(client, text):
     return {"jump_group_id": found["id"], "jump_group_type": "shared"}
 
 
-def user(client, name):
+def user(client: Client, name: str) -> int:
     """Return the id of the user who signs in as `name`."""
-    return _one(client, "/user", "user", "username", name)["id"]
+    return int(_one(client, "/user", "user", "username", name)["id"])
 
 
-def item_role(client, name):
+def item_role(client: Client, name: str) -> int:
     """Return the id of the Jump Item Role `name`."""
-    return _one(client, "/jump-item-role", "Jump Item Role", "name", name)["id"]
+    return int(_one(client, "/jump-item-role", "Jump Item Role", "name", name)["id"])
 
 
-def jump_policy(client, code):
+def jump_policy(client: Client, code: str) -> int:
     """Return the id of the Jump Policy whose code name is `code`."""
-    return _one(client, "/jump-policy", "Jump Policy", "code_name", code)["id"]
+    return int(_one(client, "/jump-policy", "Jump Policy", "code_name", code)["id"])
 
 
-def session_policy(client, code):
+def session_policy(client: Client, code: str) -> int:
     """Return the id of the session policy whose code name is `code`."""
-    return _one(client, "/session-policy", "session policy", "code_name", code, filtered=False)[
-        "id"
-    ]
+    found = _one(client, "/session-policy", "session policy", "code_name", code, filtered=False)
+    return int(found["id"])
 
 
-def _one(client, path, what, key, text, filtered=True):
+def _one(client: Client, path: str, what: str, key: str, text: str, filtered: bool = True) -> Any:
     """Return the item whose `key` is `text`. filtered: whether the API knows that filter."""
     for item in client.pages(path, **({key: text} if filtered else {})):
         if str(item.get(key, "")).lower() == text.lower():

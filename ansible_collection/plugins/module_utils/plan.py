@@ -10,6 +10,9 @@ the record need no plan: they are changed in place.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 NOTHING, TIDY, START = "nothing", "tidy", "start"
 INSTALL, REINSTALL, REMOVE = "install", "reinstall", "remove"
 
@@ -39,13 +42,12 @@ class PlanError(Exception):
     """What is wanted cannot be reached, and nothing was touched."""
 
 
-def directories(records, wanted):
-    """Return the directories to look at on the host; an empty one is its default."""
-    recorded = [record["install_dir"] for record in records if record.get("install_dir")]
-    return list(dict.fromkeys([wanted.get("install_dir") or "", *recorded]))
-
-
-def present(host, record, wanted, installers=()):
+def present(
+    host: dict[str, Any],
+    record: dict[str, Any] | None,
+    wanted: dict[str, Any],
+    installers: Sequence[str] = (),
+) -> dict[str, Any]:
     """Return the plan that ends with one running installation that belongs to `record`.
 
     host: of `host.survey`. record: of the API, or None. wanted: installer parameter ->
@@ -60,13 +62,19 @@ def present(host, record, wanted, installers=()):
     )
     ours = _ours(host, record, target)
     moved = _moved(current, target, wanted) if current else []
-    if current is None or moved:
+    if record is None or current is None or moved:
         reason = "changed: " + ", ".join(moved) if moved else _mismatch(ours, record)
         return _installation(host, record, wanted, target, ours, reason)
     return _kept(host, record, current, list(installers))
 
 
-def absent(host, record, wanted, others=(), installers=()):
+def absent(
+    host: dict[str, Any],
+    record: dict[str, Any] | None,
+    wanted: dict[str, Any],
+    others: Sequence[dict[str, Any]] = (),
+    installers: Sequence[str] = (),
+) -> dict[str, Any]:
     """Return the plan that takes both halves away and leaves alone what is not ours.
 
     others: records, beside `record`, whose client ids were found on the host. One without
@@ -95,7 +103,7 @@ def absent(host, record, wanted, others=(), installers=()):
     )
 
 
-def parameters(wanted, directory, own_key):
+def parameters(wanted: dict[str, Any], directory: str, own_key: bool) -> list[str]:
     """Return the arguments of the installer on the host.
 
     own_key: True when the operator gave the key info; then the properties of the record
@@ -113,12 +121,12 @@ def parameters(wanted, directory, own_key):
     return arguments
 
 
-def _target(host, wanted):
+def _target(host: dict[str, Any], wanted: dict[str, Any]) -> str | None:
     """Return the directory that is asked for, as the host writes it."""
     return host["places"][0] if wanted.get("install_dir") else None
 
 
-def _in_step(found, record):
+def _in_step(found: dict[str, Any], record: dict[str, Any] | None) -> bool:
     return (
         record is not None
         and found["owned"]
@@ -130,7 +138,9 @@ def _in_step(found, record):
     )
 
 
-def _ours(host, record, target, strict=True):
+def _ours(
+    host: dict[str, Any], record: dict[str, Any] | None, target: str, strict: bool = True
+) -> list[dict[str, Any]]:
     """Return the installations that may be taken away: at the target, or the record's own.
 
     What is elsewhere and has enrolled as another Jump Client belongs to somebody else.
@@ -154,7 +164,7 @@ def _ours(host, record, target, strict=True):
     return ours
 
 
-def _moved(current, target, wanted):
+def _moved(current: dict[str, Any], target: str, wanted: dict[str, Any]) -> list[str]:
     names = [] if current["directory"] == target else ["install_dir"]
     asked = dict(wanted, startup=None if wanted.get("startup") == "auto" else wanted.get("startup"))
     return names + [
@@ -162,7 +172,7 @@ def _moved(current, target, wanted):
     ]
 
 
-def _mismatch(ours, record):
+def _mismatch(ours: list[dict[str, Any]], record: dict[str, Any] | None) -> str:
     if not ours:
         return "the host has no Jump Client"
     if not any(found["complete"] for found in ours):
@@ -179,7 +189,14 @@ def _mismatch(ours, record):
     return "the record is that of another installation"
 
 
-def _installation(host, record, wanted, target, ours, reason):
+def _installation(
+    host: dict[str, Any],
+    record: dict[str, Any] | None,
+    wanted: dict[str, Any],
+    target: str,
+    ours: list[dict[str, Any]],
+    reason: str,
+) -> dict[str, Any]:
     if host["uid"] == 0 and wanted.get("scope", "user") == "user" and not wanted.get("user"):
         raise PlanError(
             "root must say who runs the Jump Client: set tremplin_user, or tremplin_scope to system"
@@ -202,7 +219,9 @@ def _installation(host, record, wanted, target, ours, reason):
     )
 
 
-def _kept(host, record, current, installers):
+def _kept(
+    host: dict[str, Any], record: dict[str, Any], current: dict[str, Any], installers: list[str]
+) -> dict[str, Any]:
     down = not current["running"] or record["state"] not in CONNECTED
     before = _left_over(host, installers)
     action = TIDY if before else NOTHING
@@ -220,22 +239,22 @@ def _kept(host, record, current, installers):
     )
 
 
-def _left_over(host, installers):
+def _left_over(host: dict[str, Any], installers: Sequence[str]) -> dict[str, Any]:
     names = host["leftovers"] + [f"installer {number}" for number in installers]
     return dict.fromkeys(names, "left over")
 
 
-def _found(host, uninstall):
+def _found(host: dict[str, Any], uninstall: list[dict[str, Any]]) -> list[dict[str, Any]]:
     wanted = [item["directory"] for item in uninstall]
     return [found for found in host["installations"] if found["directory"] in wanted]
 
 
-def _shown(found):
+def _shown(found: dict[str, Any]) -> dict[str, Any]:
     names = ("client_id", "complete", "running", "scope", "startup", "user", "version")
     return {name: found[name] for name in names}
 
 
-def _plan(action, directory, **parts):
+def _plan(action: str, directory: str, **parts: Any) -> dict[str, Any]:
     plan = {
         "action": action,
         "directory": directory,

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+from typing import Any, Callable
+
 from ansible_collections.tremplin.jump.plugins.module_utils import lookups
+from ansible_collections.tremplin.jump.plugins.module_utils.client import Client
 from ansible_collections.tremplin.jump.plugins.module_utils.errors import Ambiguous, Missing
 
 SELECTORS = ("id", "external_id", "name")
@@ -31,19 +34,20 @@ PROPERTY_OPTIONS = dict(
 )
 
 
-def selector(params):
+def selector(params: dict[str, Any]) -> str:
     """Return the name of the option that finds the record: the first that is given."""
     return next(name for name in SELECTORS if params[name] is not None)
 
 
-def find(client, name, value):
+def find(client: Client, name: str, value: Any) -> dict[str, Any] | None:
     """Return the record whose `name` (one of SELECTORS) is `value`, or None.
 
     Raises Ambiguous when several have it.
     """
     if name == "id":
         try:
-            return client.get(f"/jump-client/{value}")
+            record: dict[str, Any] = client.get(f"/jump-client/{value}")
+            return record
         except Missing:
             return None
     found = [
@@ -59,7 +63,7 @@ def find(client, name, value):
     return found[0] if found else None
 
 
-def desired(client, params):
+def desired(client: Client, params: dict[str, Any]) -> dict[str, Any]:
     """Return the properties that `params` asks for, in the API's words and with its ids."""
     wanted = {name: params[name] for name in PLAIN if params.get(name) is not None}
     if params.get("jump_group"):
@@ -74,7 +78,9 @@ def desired(client, params):
     return wanted
 
 
-def open_tombstones(client, client_id=None, external_id=None):
+def open_tombstones(
+    client: Client, client_id: int | None = None, external_id: str | None = None
+) -> list[dict[str, Any]]:
     """Return the open tombstones of a record's id or of a declared key."""
     return [
         tombstone
@@ -84,5 +90,5 @@ def open_tombstones(client, client_id=None, external_id=None):
     ]
 
 
-def _policy(lookup, client, code):
+def _policy(lookup: Callable[[Client, str], int], client: Client, code: str) -> int | None:
     return lookup(client, code) if code else None

@@ -7,7 +7,7 @@ import hashlib
 import os
 import ssl
 import tempfile
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from urllib.error import HTTPError, URLError
 
 from ansible.module_utils.urls import SSLValidationError, open_url
@@ -25,8 +25,17 @@ class Response(NamedTuple):
     """An answer, whatever its status. The names of `headers` are in lower case."""
 
     status: int
-    headers: dict
+    headers: dict[str, str]
     body: bytes
+
+
+class Transport(Protocol):
+    """Sends one request and returns what is answered; Unreachable when nothing is."""
+
+    def __call__(
+        self, method: str, url: str, headers: dict[str, str], body: bytes | None = None
+    ) -> Response:
+        """Send the request."""
 
 
 class UrlTransport:
@@ -40,27 +49,38 @@ class UrlTransport:
     timeout: seconds that the server may be silent.
     """
 
-    def __init__(self, url, ca_path=None, ca_pin=None, validate_certs=True, timeout=30):
+    def __init__(
+        self,
+        url: str,
+        ca_path: str | None = None,
+        ca_pin: str | None = None,
+        validate_certs: bool = True,
+        timeout: float = 30,
+    ) -> None:
         self._url = url.rstrip("/")
         self._ca_path = ca_path or None
-        self._fetched = None
+        self._fetched: str | None = None
         self._ca_pin = (ca_pin or "").replace(":", "").lower()
         self._validate = validate_certs
         self._timeout = timeout
 
-    def __call__(self, method, url, headers, body=None):
+    def __call__(
+        self, method: str, url: str, headers: dict[str, str], body: bytes | None = None
+    ) -> Response:
         """Return the Response; Unreachable or Untrusted when there is none."""
         if self._ca_pin and self._validate and self._fetched is None:
             self._ca_path = self._fetched = self._pinned_ca()
         return self._send(method, url, headers, body, self._validate)
 
-    def close(self):
+    def close(self) -> None:
         """Forget the fetched CA."""
         if self._fetched is not None:
             os.unlink(self._fetched)
             self._fetched = self._ca_path = None
 
-    def _send(self, method, url, headers, body, validate):
+    def _send(
+        self, method: str, url: str, headers: dict[str, str], body: bytes | None, validate: bool
+    ) -> Response:
         try:
             answer = open_url(
                 url,
@@ -88,7 +108,7 @@ class UrlTransport:
             names = {name.lower(): value for name, value in answer.headers.items()}
             return Response(answer.getcode(), names, content)
 
-    def _pinned_ca(self):
+    def _pinned_ca(self) -> str:
         answer = self._send("GET", self._url + CA_PATH, {}, None, False)
         if answer.status != 200:
             raise Untrusted(f"{self._url} does not show its CA (HTTP {answer.status})")
@@ -101,7 +121,7 @@ class UrlTransport:
         return path
 
 
-def fingerprint(pem):
+def fingerprint(pem: str) -> str:
     """Return the hexadecimal SHA-256 of the DER form of the first certificate in `pem`."""
     begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
     first = pem[pem.find(begin) : pem.find(end) + len(end)] if begin in pem else ""
@@ -111,7 +131,7 @@ def fingerprint(pem):
         raise TremplinError("what the server shows as its CA is no PEM certificate") from error
 
 
-def _unreachable(url, error):
+def _unreachable(url: str, error: Exception) -> Unreachable:
     reason = getattr(error, "reason", error)
     if isinstance(reason, ssl.SSLError):
         return Untrusted(f"the certificate of {url} is not trusted: {reason}")
