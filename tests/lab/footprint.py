@@ -16,7 +16,7 @@ _COMES_AND_GOES = re.compile(
     r"|(var/)?tmp/systemd-|var/lib/systemd/(?!linger/.)"
     r"|etc/(\.pwd\.lock|mtab|adjtime|network/run|resolv\.conf)|etc/init\.d/\.depend"
     rf"|etc/({'|'.join(_ACCOUNTS)})-?$|(etc|usr)/(.*/)?__pycache__"
-    r"|(root|home/[^/]+)/\.(ansible|bash_history|lesshst)(/|$)"
+    r"|(root|home/[^/]+)/(\.(ansible|bash_history|lesshst)(/|$)|\.cache$)"
 )
 """What a running system writes by itself, and what Ansible keeps in a home directory.
 

@@ -103,7 +103,7 @@ class Site:
         """Return the variables with which the collection signs in."""
         file = self.data.parent / f"_{account}.json"
         if not file.exists():
-            made = json.loads(self.command("api-account", "create", account, "--json"))
+            made = json.loads(self.command("api-account", "add", account, "--json"))
             content = {
                 "TREMPLIN_URL": URL,
                 "TREMPLIN_CA_PATH": str(self.ca),
