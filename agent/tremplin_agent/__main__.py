@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Callable, Coroutine, Dict, List, Optional
 from tremplin_agent import __version__, installation
 from tremplin_agent.core.lifecycle import REMOVAL_EXIT_STATUS
 from tremplin_agent.journal import set_up
+from tremplin_agent.slim import import_websockets
 from tremplin_agent.store import Store, StoreError
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def _parse(arguments: List[str]) -> Tuple[str, Path, List[str]]:
 
 def _open(directory: Path) -> Agent:
     """Return the agent of an installation."""
+    import_websockets()
     from tremplin_agent.agent import Agent
 
     facts = installation.read(directory)
@@ -109,6 +111,7 @@ def _until_terminated(work: Coroutine[Any, Any, bool]) -> bool:
 
 def _check(directory: Path, rest: List[str]) -> int:
     """Prove that this Python can load everything that the agent needs."""
+    import_websockets()
     from tremplin_agent.agent import Agent
     from tremplin_agent.core.identity import Identity, verify
 

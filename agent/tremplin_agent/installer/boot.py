@@ -62,7 +62,7 @@ def _reason(error: Exception) -> str:
 
 def _run(*command: str, stdin: Optional[str] = None) -> str:
     """Run a command of the host; its output. Raises when it fails or takes too long."""
-    environment: Dict[str, str] = {**os.environ, "LC_ALL": "C"}
+    environment: Dict[str, str] = {**os.environ, "LC_ALL": "C", "SYSTEMD_COLORS": "0"}
     environment.setdefault("XDG_RUNTIME_DIR", f"/run/user/{os.geteuid()}")
     return subprocess.run(  # noqa: S603 - fixed words and names that we made
         list(command),
