@@ -25,7 +25,7 @@ PLATFORMS = {
 }
 ROOT_DIRECTORY = "/opt/tremplin-jump-client"
 USER_DIRECTORY = ".local/share/tremplin-jump-client"
-PUSH_DIRECTORY = ".cache/tremplin-push"
+PUSH_DIRECTORY = ".tremplin-push"
 BOOT_DIRECTORIES = (
     "/etc/systemd/system",
     "/etc/systemd/system/multi-user.target.wants",
