@@ -46,7 +46,7 @@ REFUSED_SECONDS = 3600.0
 is not signed removes an agent."""
 CONTACT_SECONDS = 900.0
 """How often the time of the last contact is written down."""
-CONFIRMATION_SECONDS = 3.0
+CONFIRMATION_SECONDS = 5.0
 """How long an agent that was told to go waits for the server to hang up."""
 STEADY_SECONDS = 10.0
 """A connection that ends sooner is taken as a sign of trouble at the server."""
@@ -181,6 +181,7 @@ class Agent:
     async def connect(self, farewell: str = "") -> Ending:
         """Try the server's addresses in order; return how the first that answers ends."""
         ending = Ending()
+        facts = {} if self._state.client_id else await self._facts()
         for url in self._installation.urls:
             try:
                 link = await open_link(url, await self._trust(url))
@@ -188,7 +189,7 @@ class Agent:
                 log.info("%s: %s", url, fault)
                 ending = self._after_fault(fault)
                 continue
-            return await self._talk(link, farewell)
+            return await self._talk(link, self._myself(link, facts, farewell))
         return ending
 
     async def _trust(self, url: str) -> ssl.SSLContext:
@@ -201,8 +202,7 @@ class Agent:
             return Ending(self._backoff.silent(time.monotonic() - self._lost_at), fault=fault)
         return Ending(self._backoff.busy(getattr(fault, "retry_after", 0)), fault=fault)
 
-    async def _talk(self, link: Link, farewell: str) -> Ending:
-        me = await self._myself(link, farewell)
+    async def _talk(self, link: Link, me: Self) -> Ending:
         conversation = Conversation(me, self._identity, verify)
         self._in_since = None
         watch = asyncio.ensure_future(self._watch(link, conversation))
@@ -295,14 +295,19 @@ class Agent:
         return Ending(self._backoff.busy(wait), refused=refused)
 
     async def _obey_removal(self, link: Link, order: RemoveYourself) -> Ending:
-        """Make the decision durable, acknowledge, and see whether the server noted it."""
+        """Make the decision durable, say so, and see whether the server noted it.
+
+        Where it did not, the removal itself tells it again: see `farewell`.
+        """
         log.warning("the server orders the removal of this Jump Client")
-        self._decide_removal(wire.UninstallReason.COMMAND)
+        reason = wire.UninstallReason.COMMAND
+        self._decide_removal(reason)
         await link.send(wire.Ack(id=order.command_id))
+        await link.send(wire.Uninstalled(reason.value))
         with suppress(asyncio.TimeoutError):
             await asyncio.wait_for(_until_closed(link), CONFIRMATION_SECONDS)
             if link.closed_normally:
-                self._decide_removal(wire.UninstallReason.COMMAND, told=True)
+                self._decide_removal(reason, told=True)
         return Ending(remove=True)
 
     # --- while connected --------------------------------------------------------------
@@ -348,35 +353,41 @@ class Agent:
         self._store.save_private_key(identity.raw())
         return identity
 
-    async def _myself(self, link: Link, farewell: str) -> Self:
-        state = self._state
+    def _myself(self, link: Link, facts: Dict[str, Any], farewell: str) -> Self:
+        state, directory = self._state, self._installation.directory
+        known = {**facts, "private_ip": link.private_ip}
         return Self(
             version=__version__,
             platform=self._installation.platform,
-            fingerprint=fingerprint(
-                linux.machine_id(), linux.hardware(self._installation.directory)
-            ),
+            fingerprint=fingerprint(linux.machine_id(), linux.hardware(directory)),
             ca_pin=self._pin,
             client_id=state.client_id,
             server_key=wire.b64decode(state.server_key),
-            enrolment=await self._enrolment(link) if not state.client_id else None,
+            enrolment=None if state.client_id else self._enrolment(known),
             farewell=farewell,
         )
 
-    async def _enrolment(self, link: Link) -> Enrolment:
+    async def _facts(self) -> Dict[str, Any]:
+        """Return what a new agent says of its host and of how it was installed.
+
+        Gathered before it connects: the server does not wait for a slow resolver.
+        """
+        installation = self._installation
+        installed_at = datetime.fromisoformat(installation.installed_at)
+        return {
+            **await current_statistics("", linux.console_user()),
+            "install_dir": installation.install_dir,
+            "run_as": installation.user,
+            "scope": installation.scope,
+            "startup": installation.startup,
+            "installed_at": installed_at.timestamp(),
+        }
+
+    def _enrolment(self, facts: Dict[str, Any]) -> Enrolment:
         key_info = self._store.key_info()
         if key_info is None:
             raise StoreError(f"{self._store.directory}: nothing to enrol with")
-        installation = self._installation
-        given = installation.parameters
-        facts = await current_statistics(link.private_ip, linux.console_user())
-        facts.update(
-            install_dir=installation.install_dir,
-            run_as=installation.user,
-            scope=installation.scope,
-            startup=installation.startup,
-            installed_at=datetime.fromisoformat(installation.installed_at).timestamp(),
-        )
+        given = self._installation.parameters
         return Enrolment(
             installer_id=key_info.installer_id,
             secret=key_info.secret,
