@@ -34,6 +34,7 @@ from tremplin_server.clock import Clock, SystemClock
 from tremplin_server.config import Config
 from tremplin_server.db import Database, Publisher, SilentPublisher, db, prepare_engine
 from tremplin_server.errors import Denied, TremplinError, Unavailable
+from tremplin_server.gateway import http as probes
 from tremplin_server.groups import api as groups
 from tremplin_server.installers import api as installers
 from tremplin_server.logging import logger
@@ -97,6 +98,7 @@ def _register_features(app: Flask) -> None:
         api.register_blueprint(blueprint)
     app.register_blueprint(accounts.oauth)
     console.register(app)
+    probes.register(app)
 
 
 def _secret_key(config: Config) -> str | None:
@@ -118,9 +120,11 @@ def _database_uri(config: Config) -> str:
 
 
 def _engine_options(config: Config) -> dict[str, object]:
+    if config.sqlite and make_url(config.effective_database_url).database in (None, ":memory:"):
+        return {}
     # Every HTTP thread may hold one connection, and the gateway's own threads a few more.
-    size = config.http_threads + 8
-    return {} if config.sqlite else {"pool_size": size, "max_overflow": 8, "pool_pre_ping": True}
+    size = {"pool_size": config.http_threads + 8, "max_overflow": 8}
+    return {**size, "pool_pre_ping": not config.sqlite}
 
 
 def _open_database(app: Flask, config: Config, clock: Clock, publisher: Publisher) -> None:

@@ -15,12 +15,14 @@ from tremplin_server import config, logging
 from tremplin_server.accounts import cli as accounts
 from tremplin_server.app import create_app
 from tremplin_server.clients import cli as clients
+from tremplin_server.doctor import doctor
 from tremplin_server.errors import TremplinError
 from tremplin_server.first_start import db_group, init
 from tremplin_server.gateway.wiring import command_publisher
 from tremplin_server.groups import cli as groups
 from tremplin_server.installers import cli as installers
 from tremplin_server.push import cli as push
+from tremplin_server.serve import serve
 from tremplin_server.shell import Site, language
 
 CONFIG_EXIT_STATUS = 78
@@ -87,5 +89,7 @@ for command in (
     clients.client_group,
     db_group,
     push.push,
+    serve,
+    doctor,
 ):
     main.add_command(command)

@@ -166,6 +166,16 @@ CATALOGUE: dict[str, Entry] = {
         500, 78, "the database is not initialised; run `tremplin init` first",
         "la base n'est pas initialisée ; lancez d'abord `tremplin init`",
     ),
+    "server.not_migrated": Entry(
+        500, 78,
+        "the database is at revision {current} and this program wants {newest}; "
+        "run `tremplin db upgrade`",
+        "la base est à la révision {current} et ce programme veut {newest} ; "
+        "lancez `tremplin db upgrade`",
+    ),
+    "server.running": Entry(
+        500, 78, "another server already runs on {path}", "un autre serveur tourne déjà sur {path}"
+    ),
     "push.host": Entry(502, 9, "{host}: {detail}", "{host} : {detail}"),
     "push.unreachable": Entry(
         502, 9, "the host cannot be reached over SSH: {detail}",

@@ -1,0 +1,270 @@
+"""The WebSocket shell of the control channel: does what the state machine says."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from tremplin_agent import wire
+
+from tremplin_server.audit import service as audit
+from tremplin_server.clients import commands, enrolment, reporting
+from tremplin_server.clients.enrolment import EnrolRequest
+from tremplin_server.clients.housekeeping import settings_for
+from tremplin_server.clients.lifecycle import Event
+from tremplin_server.clients.presence import Change, Identity
+from tremplin_server.errors import TremplinError
+from tremplin_server.gateway import metrics
+from tremplin_server.gateway.protocol import (
+    Action,
+    Close,
+    ControlProtocol,
+    EnrolHost,
+    Join,
+    LookUp,
+    NoteUnknown,
+    Phase,
+    Report,
+    Send,
+)
+from tremplin_server.gateway.store import Move
+from tremplin_server.gateway.websocket import Link
+from tremplin_server.logging import logger
+from tremplin_server.permissions import Actor, ActorKind
+
+if TYPE_CHECKING:
+    from tremplin_server.gateway.gateway import Gateway
+
+HANDSHAKE_SECONDS = 10.0
+INTERNAL_ERROR = 1011
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+_log = logger(__name__)
+
+
+class Connection:
+    """One agent's WebSocket, from its first frame to its last."""
+
+    __slots__ = (
+        "_gateway",
+        "_look_again",
+        "_machine",
+        "_public_ip",
+        "client_id",
+        "deadline",
+        "link",
+        "pinged_at",
+        "public_key",
+    )
+
+    def __init__(self, gateway: Gateway, link: Link, public_ip: str) -> None:
+        self._gateway = gateway
+        self._machine = ControlProtocol(
+            secrets.token_bytes(wire.NONCE_BYTES), gateway.accepted_pins
+        )
+        self._public_ip = public_ip
+        self._look_again = False
+        self.link = link
+        self.client_id = 0
+        self.public_key = b""
+        self.pinged_at = 0.0
+        self.deadline = link.heard_at + HANDSHAKE_SECONDS
+
+    async def run(self, receive: Receive) -> None:
+        """Serve the agent until either side closes."""
+        try:
+            while True:
+                event = await receive()
+                if event["type"] == "websocket.disconnect":
+                    return
+                if event["type"] == "websocket.receive":
+                    await self._do(self._machine.received(event.get("text")))
+        except Exception:
+            _log.exception("control.failed", client_id=self.client_id)
+            self.link.end(INTERNAL_ERROR)
+        finally:
+            self._left()
+
+    # --- what the hub and the sweeper want ------------------------------------------------
+
+    def overdue(self, now: float) -> bool:
+        """Whether the agent did not say in time who it is."""
+        return self._machine.waits_for_agent and now > self.deadline
+
+    async def answers(self, seconds: float) -> bool:
+        """Return whether the agent answers a ping within `seconds`."""
+        pong = self.link.ping()
+        await asyncio.wait([pong], timeout=seconds)
+        return pong.done() and pong.result()
+
+    def refuse(self, error: TremplinError) -> None:
+        """Tell the agent why it must leave, and close."""
+        self._perform(self._machine.refused(error))
+
+    def abort(self) -> None:
+        """Drop the connection without a word."""
+        self.link.abort()
+
+    def drain(self, spread: float) -> None:
+        """Tell the agent that the server is going away."""
+        self.link.post(wire.encode(wire.Drain(spread)))
+
+    def look_for_commands(self) -> None:
+        """Fetch and send what waits for this client."""
+        if self._machine.phase is Phase.OPEN:
+            self._gateway.spawn(self._send_pending())
+        else:
+            self._look_again = True
+
+    def present(self) -> Move:
+        """Return the move that says that this client is connected here."""
+        return Move(self._change(Event.CONNECTED), self.public_key)
+
+    # --- actions ----------------------------------------------------------------------------
+
+    async def _do(self, actions: Iterable[Action]) -> None:
+        for action in actions:
+            if isinstance(action, Send | Close):
+                self._perform([action])
+            else:
+                await self._do(await self._carry_out(action))
+
+    def _perform(self, actions: Iterable[Action]) -> None:
+        for action in actions:
+            if isinstance(action, Send):
+                if isinstance(action.message, wire.Refused):
+                    metrics.REFUSED.labels(action.message.code).inc()
+                self.link.post(wire.encode(action.message))
+            elif isinstance(action, Close):
+                self.link.end(action.code, action.reason)
+
+    async def _carry_out(self, action: Action) -> list[Action]:
+        if isinstance(action, LookUp):
+            identities = await self._gateway.store.identities.submit(action.client_id)
+            return self._machine.looked_up(identities)
+        if isinstance(action, EnrolHost):
+            return await self._enrol(action)
+        if isinstance(action, Join):
+            return await self._join(action)
+        if isinstance(action, NoteUnknown):
+            await self._gateway.store.call(reporting.unknown_key, action.hello, self._public_ip)
+            return []
+        assert isinstance(action, Report), "Send and Close are performed at once"
+        return await self._write_down(action)
+
+    async def _enrol(self, action: EnrolHost) -> list[Action]:
+        gateway = self._gateway
+        request = EnrolRequest(action.hello, action.enrol, action.nonce, self._public_ip)
+        try:
+            gateway.take_enrolment_token()
+            candidates = await gateway.store.call(enrolment.candidates, request)
+            live = await gateway.hub.live(candidates)
+            identity = await gateway.store.call_as(
+                self._actor(), enrolment.enrol, request, live, gateway.accepted_pins
+            )
+        except TremplinError as error:
+            _log.info("enrol.refused", code=error.code, public_ip=self._public_ip)
+            return self._machine.refused(error)
+        metrics.ADMITTED.labels("enrolment").inc()
+        return self._machine.joined(identity)
+
+    async def _join(self, action: Join) -> list[Action]:
+        identity = action.identity
+        self.client_id, self.public_key = identity.client_id, identity.public_key
+        try:
+            await self._gateway.hub.claim(self)
+        except TremplinError as error:
+            await self._gateway.store.call_as(self._actor(), _clone_refused, identity, action.hello)
+            return self._machine.refused(error)
+        change = self._change(Event.CONNECTED, action.hello)
+        waiting = await self._gateway.store.arrivals.submit(Move(change, self.public_key))
+        if waiting is None:
+            # Its key was revoked meanwhile; at its next try it hears so.
+            self.abort()
+        if waiting is None or self._machine.phase is Phase.CLOSED:
+            return []
+        metrics.ADMITTED.labels("proof").inc()
+        metrics.CONNECTIONS.set(len(self._gateway.hub))
+        actions = self._machine.admitted(
+            identity,
+            self._gateway.server_key,
+            settings_for(self._gateway.config, identity),
+            waiting,
+        )
+        if self._look_again:
+            self._gateway.spawn(self._send_pending())
+        return actions
+
+    async def _write_down(self, report: Report) -> list[Action]:
+        message, store, client_id = report.message, self._gateway.store, self.client_id
+        metrics.MESSAGES.labels(message.TYPE).inc()
+        if isinstance(message, wire.Statistics):
+            await store.statistics.submit((client_id, message.values))
+        elif isinstance(message, wire.Ack):
+            await store.call_as(
+                self._actor(), commands.acknowledge, client_id, self.public_key, message
+            )
+        elif isinstance(message, wire.Uninstalled):
+            await store.call_as(
+                self._actor(),
+                reporting.host_uninstalled,
+                client_id,
+                self.public_key,
+                message.reason,
+            )
+            return self._machine.farewell_written()
+        elif isinstance(message, wire.UserChanged):
+            await store.call_as(
+                self._actor(), reporting.user_changed, client_id, message.console_user
+            )
+        elif isinstance(message, wire.Disabled):
+            await store.call_as(self._actor(), reporting.disabled, client_id)
+        elif isinstance(message, wire.Enabled):
+            await store.call_as(self._actor(), reporting.enabled, client_id)
+        elif isinstance(message, wire.Log):
+            await store.call_as(self._actor(), reporting.log, client_id, message)
+        return []
+
+    async def _send_pending(self) -> None:
+        self._look_again = False
+        for command in await self._gateway.store.pending.submit(self.client_id):
+            self.link.post(wire.encode(command))
+
+    def _left(self) -> None:
+        self._gateway.forget(self)
+        if self.client_id and self._gateway.hub.leave(self):
+            metrics.CONNECTIONS.set(len(self._gateway.hub))
+            self._gateway.write_later(Move(self._change(Event.DISCONNECTED)))
+
+    def _change(self, event: Event, hello: wire.Hello | None = None) -> Change:
+        if hello is None:
+            return Change(self.client_id, event, datetime.now(UTC), self._gateway.worker_id)
+        return Change(
+            self.client_id,
+            event,
+            datetime.now(UTC),
+            self._gateway.worker_id,
+            self._public_ip,
+            hello.version,
+            hello.platform,
+            hello.fingerprint,
+        )
+
+    def _actor(self) -> Actor:
+        name = f"client {self.client_id}" if self.client_id else "agent"
+        return Actor(ActorKind.AGENT, name, self.client_id, self._public_ip)
+
+
+def _clone_refused(work: Any, identity: Identity, hello: wire.Hello) -> None:
+    audit.record(
+        work,
+        "client.clone_refused",
+        "client",
+        identity.client_id,
+        known=identity.fingerprint,
+        fingerprint=hello.fingerprint[:64],
+    )

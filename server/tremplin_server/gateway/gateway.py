@@ -1,0 +1,203 @@
+"""The gateway of one worker: its connections, and everything that moves them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import Coroutine, Mapping
+from typing import Any
+
+from tremplin_agent.wire import b64encode
+
+from tremplin_server import pki
+from tremplin_server.clients import commands
+from tremplin_server.clients.identity import site_identity
+from tremplin_server.config import Config
+from tremplin_server.db import Database, Work
+from tremplin_server.errors import CATALOGUE, TremplinError, Unavailable
+from tremplin_server.gateway.bus import Bus
+from tremplin_server.gateway.control import Connection, Receive
+from tremplin_server.gateway.housekeeping import Housekeeping
+from tremplin_server.gateway.hub import Alone, Hub
+from tremplin_server.gateway.limits import TokenBucket
+from tremplin_server.gateway.live import LivePages
+from tremplin_server.gateway.liveness import Sweeper
+from tremplin_server.gateway.peers import BusPeers
+from tremplin_server.gateway.store import Move, Store
+from tremplin_server.gateway.websocket import Link
+from tremplin_server.logging import logger
+
+CATCH_UP_SECONDS = 15.0
+_CATCH_UP_BATCH = 500
+_DRAIN_RATE = 700
+"""Agents per second that are asked to come back, a little more than a worker takes in."""
+
+_log = logger(__name__)
+
+
+class Gateway:
+    """Holds what its connections share. One per worker process, made in its event loop."""
+
+    def __init__(self, database: Database, bus: Bus) -> None:
+        self.config: Config = database.config
+        self.worker_id = f"{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(4)}"
+        self.accepted_pins = frozenset({pki.ca_pin(self.config)})
+        self.server_key = b""
+        self.store = Store(database)
+        self._bus = bus
+        self._peers = None if self.config.sqlite else BusPeers(self.worker_id, bus)
+        self.hub = Hub(self._peers or Alone())
+        self.live = LivePages(bus, self.config)
+        self._connections: set[Connection] = set()
+        self._tasks: set[asyncio.Future[Any]] = set()
+        self._sweeper = Sweeper(self.config.heartbeat_seconds)
+        self._housekeeping = Housekeeping(self.store, self.worker_id, self.config.sqlite)
+        self._loop = asyncio.get_running_loop()
+        self._bucket = TokenBucket(self.config.enrolments_per_second, self._loop.time())
+        self._background: list[asyncio.Task[None]] = []
+
+    # --- life ---------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Begin: after this, connections may come."""
+        self.server_key = await self.store.call(_server_key)
+        for topic in ("client.command", "client.deleted"):
+            self._bus.subscribe(topic, self._look_for_commands)
+        self._bus.subscribe("client.close", self._close)
+        self._bus.on_gap(lambda: self.spawn(self.catch_up()))
+        await self._bus.start()
+        if self._peers is not None:
+            self._peers.start(self.hub)
+        await self._housekeeping.begin()
+        self.live.start()
+        self._background = [
+            self._loop.create_task(run())
+            for run in (self._sweep_for_ever, self._keep_house_for_ever, self._catch_up_for_ever)
+        ]
+
+    def drain(self) -> float:
+        """Tell every agent to come back later; return the spread in seconds."""
+        spread = max(1.0, len(self.hub) / _DRAIN_RATE)
+        for connection in list(self._connections):
+            connection.drain(spread)
+        return spread
+
+    async def stop(self) -> None:
+        """End: write who left, tell the other workers, stop the bus."""
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+        await self._housekeeping.end()
+        if self._peers is not None:
+            self._peers.stop()
+        await self.store.close()
+        await self._bus.stop()
+
+    # --- connections ------------------------------------------------------------------------
+
+    async def serve(self, link: Link, public_ip: str, receive: Receive) -> None:
+        """Serve one accepted control channel until it ends."""
+        connection = Connection(self, link, public_ip)
+        self._connections.add(connection)
+        await connection.run(receive)
+
+    def forget(self, connection: Connection) -> None:
+        """Take note that a connection has ended."""
+        self._connections.discard(connection)
+
+    def take_enrolment_token(self) -> None:
+        """Raise Unavailable (enrol.busy) when enrolments come too fast."""
+        seconds = self._bucket.take(self._loop.time())
+        if seconds:
+            error = Unavailable("enrol.busy")
+            error.retry_after = seconds
+            raise error
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` beside its caller; what goes wrong is logged."""
+        self._keep(self._loop.create_task(work))
+
+    def write_later(self, move: Move) -> None:
+        """Write a move without waiting for it; moves keep their order."""
+        self._keep(self.store.arrivals.put(move))
+
+    def _keep(self, future: asyncio.Future[Any]) -> None:
+        self._tasks.add(future)
+        future.add_done_callback(self._settled)
+
+    def _settled(self, future: asyncio.Future[Any]) -> None:
+        self._tasks.discard(future)
+        if not future.cancelled() and (error := future.exception()) is not None:
+            _log.error("gateway.background", exc_info=error)
+
+    # --- notices ------------------------------------------------------------------------------
+
+    def _held(self, body: Mapping[str, Any]) -> Connection | None:
+        held = self.hub.get(int(body["client_id"]))
+        return held if isinstance(held, Connection) else None
+
+    def _look_for_commands(self, body: Mapping[str, Any]) -> None:
+        connection = self._held(body)
+        if connection is not None:
+            connection.look_for_commands()
+
+    def _close(self, body: Mapping[str, Any]) -> None:
+        connection = self._held(body)
+        if connection is None or body["code"] not in CATALOGUE:
+            return
+        # The newcomer may be here already; only the old key has to go.
+        if body.get("public_key", b64encode(connection.public_key)) == b64encode(
+            connection.public_key
+        ):
+            connection.refuse(TremplinError(body["code"]))
+
+    async def catch_up(self) -> None:
+        """Do what notices that were lost would have asked for."""
+        held = [connection.client_id for connection in self.hub]
+        for start in range(0, len(held), _CATCH_UP_BATCH):
+            batch = held[start : start + _CATCH_UP_BATCH]
+            for client_id in await self.store.call(commands.waiting, batch):
+                self._look_for_commands({"client_id": client_id})
+
+    # --- for ever -----------------------------------------------------------------------------
+
+    async def _sweep_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(self._sweeper.tick)
+            self._sweeper.sweep(list(self._connections), self._loop.time())
+
+    async def _catch_up_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(CATCH_UP_SECONDS)
+            try:
+                await self.catch_up()
+            except Exception:
+                _log.exception("gateway.catch_up")
+
+    async def _keep_house_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(self._housekeeping.interval)
+            try:
+                beat = await self._housekeeping.beat()
+            except Exception:
+                # The database is away; the next beat tries again.
+                _log.exception("gateway.housekeeping")
+                continue
+            if self._peers is not None:
+                self._peers.living(beat.living)
+            if beat.was_buried:
+                self._reassert()
+
+    def _reassert(self) -> None:
+        """Say again who is connected here: another worker took this one for dead."""
+        for connection in self.hub:
+            if isinstance(connection, Connection):
+                self.write_later(connection.present())
+
+
+def _server_key(work: Work) -> bytes:
+    return site_identity(work).public_key

@@ -1,0 +1,121 @@
+"""What happens at intervals: this worker's heartbeat, the dead ones' clients, the sweep."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import delete, select, text, update
+
+from tremplin_server.clients import housekeeping, presence
+from tremplin_server.clients.models import Worker
+from tremplin_server.db import Work
+from tremplin_server.gateway.store import Store
+from tremplin_server.logging import logger
+
+BEAT_SECONDS = 5.0
+DEAD_AFTER = timedelta(seconds=20)
+SWEEP_SECONDS = 60.0
+FIRST_SWEEP_SECONDS = 360.0
+"""Longer than any agent's back-off: a server that was away itself must let its agents
+come back before it purges those that it has not seen for long."""
+
+_SWEEP_LOCK = 0x7472_656D_706C_6E02
+_TAKE_OVER_LOCK = 0x7472_656D_706C_6E03
+
+_log = logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """What a heartbeat found. living: ids of workers with a fresh heartbeat, ours too.
+
+    was_buried: another worker had taken this one for dead and its clients for offline.
+    """
+
+    living: set[str]
+    was_buried: bool
+
+
+class Housekeeping:
+    """One worker's share of it. alone: there can be no other worker."""
+
+    def __init__(self, store: Store, worker_id: str, alone: bool) -> None:
+        self.interval = BEAT_SECONDS
+        self._store = store
+        self._worker_id = worker_id
+        self._alone = alone
+        self._next_sweep = time.monotonic() + FIRST_SWEEP_SECONDS
+
+    async def begin(self) -> None:
+        """Enter this worker; a lone one knows at once that all others are dead."""
+        await self._store.call(_begin, self._worker_id, self._alone)
+
+    async def beat(self) -> Beat:
+        """Give a sign of life and do what is due."""
+        beat = await self._store.call(_beat, self._worker_id)
+        if time.monotonic() >= self._next_sweep:
+            self._next_sweep = time.monotonic() + SWEEP_SECONDS
+            purged = await self._store.call(_sweep)
+            if purged:
+                _log.info("housekeeping.purged", count=purged)
+        return beat
+
+    async def end(self) -> None:
+        """Take this worker out."""
+        await self._store.call(_end, self._worker_id)
+
+
+def _begin(work: Work, worker_id: str, alone: bool) -> None:
+    if alone:
+        presence.take_over_dead_workers(work, work.now())
+    _enter(work, worker_id)
+
+
+def _enter(work: Work, worker_id: str) -> None:
+    now = work.now()
+    work.session.add(
+        Worker(
+            id=worker_id,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            started_at=now,
+            heartbeat_at=now,
+        )
+    )
+    work.session.flush()
+
+
+def _beat(work: Work, worker_id: str) -> Beat:
+    done = work.session.connection().execute(
+        update(Worker).where(Worker.id == worker_id).values(heartbeat_at=work.now())
+    )
+    was_buried = done.rowcount == 0
+    if was_buried:
+        _enter(work, worker_id)
+    dead_before = work.now() - DEAD_AFTER
+    if _first(work, _TAKE_OVER_LOCK):
+        count = presence.take_over_dead_workers(work, dead_before)
+        if count:
+            _log.warning("housekeeping.dead_worker", clients=count)
+    living = work.session.scalars(select(Worker.id).where(Worker.heartbeat_at >= dead_before))
+    return Beat(set(living), was_buried)
+
+
+def _sweep(work: Work) -> int:
+    return housekeeping.sweep(work) if _first(work, _SWEEP_LOCK) else 0
+
+
+def _end(work: Work, worker_id: str) -> None:
+    work.session.execute(delete(Worker).where(Worker.id == worker_id))
+
+
+def _first(work: Work, lock: int) -> bool:
+    """Return whether no other worker is at it; the lock ends with the transaction."""
+    if work.session.get_bind().dialect.name != "postgresql":
+        return True
+    query = text("SELECT pg_try_advisory_xact_lock(:lock)")
+    return bool(work.session.scalar(query, {"lock": lock}))

@@ -1,0 +1,137 @@
+"""The gateway's way to the database: services in a few threads, batched where many ask."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from tremplin_agent import wire
+
+from tremplin_server.clients import commands, presence, reporting
+from tremplin_server.clients.models import TombstoneKind
+from tremplin_server.clients.presence import Change, Identity
+from tremplin_server.db import Database, Work
+from tremplin_server.gateway import metrics
+from tremplin_server.gateway.batch import Batcher
+from tremplin_server.permissions import Actor, system_actor
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+STATISTICS_DELAY = 0.25
+_SQLITE_THREADS = 2
+_THREADS = 6
+"""SQLite has one writer at a time; more threads would only wait for one another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A connection that came (with the key that it proved) or left (without)."""
+
+    change: Change
+    public_key: bytes = b""
+
+
+class Store:
+    """Runs services off the event loop, each call a unit of work of its own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._actor = system_actor("gateway")
+        self._executor = ThreadPoolExecutor(
+            _SQLITE_THREADS if database.config.sqlite else _THREADS, thread_name_prefix="gateway"
+        )
+        self.identities = Batcher(self._batch("identities", _identities, read_only=True))
+        self.arrivals = Batcher(self._batch("presence", _presence))
+        """A Move goes in; see `_presence` for what comes out."""
+        self.pending = Batcher(self._batch("pending", _pending))
+        self.statistics = Batcher(self._batch("statistics", _statistics), delay=STATISTICS_DELAY)
+
+    async def call(
+        self,
+        service: Callable[Concatenate[Work, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run `service(work, …)` as the gateway itself."""
+        return await self.call_as(self._actor, partial(service, **kwargs), *args)
+
+    async def call_as(self, actor: Actor, service: Callable[..., T], *args: Any) -> T:
+        """Run `service(work, *args)` as `actor` and return what it returns."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._executor, self._work, actor, service, args, False
+        )
+
+    async def close(self) -> None:
+        """Write what is queued, then end the threads."""
+        for batcher in (self.identities, self.arrivals, self.pending, self.statistics):
+            await batcher.drain()
+        self._executor.shutdown(wait=True)
+
+    def _work(
+        self, actor: Actor, service: Callable[..., T], args: Sequence[Any], read_only: bool
+    ) -> T:
+        with self._database.work(actor, read_only=read_only) as work:
+            return service(work, *args)
+
+    def _batch(
+        self,
+        what: str,
+        service: Callable[[Work, Sequence[Any]], Sequence[Any]],
+        *,
+        read_only: bool = False,
+    ) -> Callable[[Sequence[Any]], Any]:
+        timer = metrics.BATCH.labels(what)
+
+        async def run(items: Sequence[Any]) -> Sequence[Any]:
+            with timer.time():
+                return await asyncio.get_running_loop().run_in_executor(
+                    self._executor, self._work, self._actor, service, (items,), read_only
+                )
+
+        return run
+
+
+def _identities(work: Work, client_ids: Sequence[int]) -> list[list[Identity]]:
+    found = presence.identities(work, set(client_ids))
+    return [found.get(client_id, []) for client_id in client_ids]
+
+
+def _presence(work: Work, moves: Sequence[Move]) -> list[list[wire.Command] | None]:
+    """Write who came and who left; return the commands that wait for each who came.
+
+    None for a newcomer whose key was revoked while it was being let in.
+    """
+    came = {move.change.client_id for move in moves if move.public_key}
+    known = presence.identities(work, came) if came else {}
+    valid = [not m.public_key or _still_known(known, m) for m in moves]
+    presence.write(work, [m.change for m, good in zip(moves, valid, strict=True) if good])
+    found = commands.pending(work, came) if came else {}
+    return [
+        found.get(move.change.client_id, []) if good else None
+        for move, good in zip(moves, valid, strict=True)
+    ]
+
+
+def _still_known(known: dict[int, list[Identity]], move: Move) -> bool:
+    return any(
+        identity.public_key == move.public_key
+        and not identity.closed
+        and identity.tombstone is not TombstoneKind.REPLACED
+        for identity in known.get(move.change.client_id, ())
+    )
+
+
+def _pending(work: Work, client_ids: Sequence[int]) -> list[list[wire.Command]]:
+    found = commands.pending(work, set(client_ids))
+    return [found.get(client_id, []) for client_id in client_ids]
+
+
+def _statistics(work: Work, items: Sequence[tuple[int, dict[str, Any]]]) -> list[None]:
+    # Of two reports of one client in a batch the later one counts.
+    reporting.statistics(work, dict(items))
+    return [None] * len(items)
