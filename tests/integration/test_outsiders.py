@@ -13,6 +13,7 @@ PUBLIC = {
     "/get_mech_list",
     "/oauth2/token",
     "/healthz",
+    "/readyz",
     "/metrics",
     "/agent/v1/ca.pem",
     "/static/<path:filename>",
