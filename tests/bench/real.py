@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -93,15 +94,17 @@ def installed(bench: Bench, server: Site, place: Path) -> Iterator[tuple[Install
     if os.geteuid() == 0:
         command += ["--user", UNPRIVILEGED]
     key = server.key_info().encode()
-    known = seeding.newest(server.engine)
-    began = time.monotonic()
+    since, began = datetime.now(UTC), time.monotonic()
     done = subprocess.run(command, input=key, text=True, capture_output=True, timeout=120)
     if done.returncode:
         raise RuntimeError(f"the installer ended with {done.returncode}: {done.stderr.strip()}")
-    until(lambda: seeding.newest(server.engine) > known, ONLINE_SECONDS, "a new record", 0.005)
-    client = Installed(directory, seeding.newest(server.engine))
+
+    def arrived() -> list[int]:
+        return seeding.connected_since(server.engine, since)
+
     try:
-        yield client, _wait(server, client.client_id, State.ONLINE) - began
+        online = until(lambda: bool(arrived()), ONLINE_SECONDS, "the new agent", 0.005)
+        yield Installed(directory, arrived()[0]), online - began
     finally:
         subprocess.run(
             [str(directory / "uninstall"), "--quiet"], check=False, capture_output=True, timeout=60

@@ -101,10 +101,13 @@ def seconds_since(engine: Engine, label: str, column: str, since: datetime) -> l
     return sorted((moment - since).total_seconds() for moment in moments if moment)
 
 
-def newest(engine: Engine) -> int:
-    """Return the highest id of a record so far, 0 without any."""
+def connected_since(engine: Engine, since: datetime) -> list[int]:
+    """Return the ids of the records that are online and connected since `since`."""
+    query = select(JumpClient.id).where(
+        JumpClient.state == State.ONLINE, JumpClient.last_connect >= since
+    )
     with engine.connect() as connection:
-        return connection.execute(select(func.max(JumpClient.id))).scalar() or 0
+        return list(connection.execute(query).scalars())
 
 
 def state(engine: Engine, client_id: int) -> State | None:
