@@ -68,10 +68,11 @@ class Box:
         as_root: bool = False,
         language: str = "C.UTF-8",
         program: Path | None = None,
+        interpreter: tuple[str, ...] = ("sh",),
     ) -> subprocess.CompletedProcess[str]:
-        """Run the installer, or another of its scripts, to its end."""
+        """Run the installer, or another of its programs, to its end."""
         return subprocess.run(
-            ["sh", str(program or self.installer), *words],
+            [*interpreter, str(program or self.installer), *words],
             input=stdin,
             capture_output=True,
             text=True,
@@ -114,6 +115,11 @@ class Box:
     def uninstall(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run `uninstall`."""
         return self.run(*words, program=self.directory / "uninstall")
+
+    def agent(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the installed agent."""
+        python = ("/usr/bin/python3", "-I", "-S")
+        return self.run(*words, program=self.directory / "lib", interpreter=python)
 
     def contents(self) -> list[str]:
         """Return what lies in the home directory, even while it changes."""
