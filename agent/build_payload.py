@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -74,7 +75,7 @@ def build(platform: str, output: Path, wheels: Path) -> Path:
     content = header(platform) + _zipped(members)
     if len(content) > LARGEST:
         raise SystemExit(f"{target.name} has {len(content)} bytes, more than {LARGEST}")
-    temporary = target.with_suffix(".new")
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.new")
     temporary.write_bytes(content)
     temporary.chmod(0o755)
     temporary.replace(target)
@@ -88,8 +89,8 @@ def _mark(inputs: str, target: Path) -> str:
 
 def _hash_of_inputs(platform: str) -> str:
     digest = hashlib.sha256(platform.encode())
-    for path in [Path(__file__), REQUIREMENTS, *(HERE / name for name in _sources())]:
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    for name in ["build_payload.py", REQUIREMENTS.name, *_sources()]:
+        digest.update(name.encode() + b"\0" + (HERE / name).read_bytes() + b"\0")
     return digest.hexdigest()
 
 

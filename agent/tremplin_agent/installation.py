@@ -11,6 +11,9 @@ from typing import Any, Dict, List
 from tremplin_agent import __version__
 
 FACTS_FILE = "install.json"
+SYSTEM_DIRECTORY = Path("/opt/tremplin-jump-client")
+USER_DIRECTORY = Path(".local/share/tremplin-jump-client")
+"""Where installers install when they are not told, the latter below the user's home."""
 
 
 class NotInstalled(Exception):
@@ -71,5 +74,12 @@ def read(directory: Path) -> Installation:
 
 
 def own_directory() -> Path:
-    """Return the directory that this code is installed in: `DIR/lib` runs as a program."""
-    return Path(sys.path[0] or ".").resolve().parent
+    """Return the directory that this code is installed in: `DIR/lib` runs as a program.
+
+    A console command is installed nowhere in particular: it means the usual directories.
+    """
+    own = Path(sys.path[0] or ".").resolve().parent
+    for directory in (own, Path.home() / USER_DIRECTORY):
+        if (directory / FACTS_FILE).exists():
+            return directory
+    return SYSTEM_DIRECTORY

@@ -10,10 +10,12 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+import build_payload
 import pytest
 from tremplin_agent.codes import FAILURES, Code
+from tremplin_agent.platform.linux import platform_name
 
-from tests.boxes import NOWHERE, Box, box, unprivileged
+from tests.boxes import NOWHERE, Box, box, payload, unprivileged
 from tests.lab.wait import until
 
 KEY = f"--key-info={NOWHERE}"
@@ -167,6 +169,14 @@ def test_root_may_not_name_root_nor_a_user_without_rights(place: Box) -> None:
     done = place.run(KEY, "--user", place.user, "--install-dir", target, as_root=True)
     assert done.returncode == FAILURES[Code.INSTALL_USER_NO_RIGHTS].exit_status
     assert list(closed.iterdir()) == []
+
+
+def test_the_payload_is_small_and_always_the_same(tmp_path: Path) -> None:
+    built = payload()
+    assert built.stat().st_size <= 15_000_000
+    again = build_payload.build(platform_name(), tmp_path, built.parent.parent / "wheels")
+    assert again.read_bytes() == built.read_bytes()
+    assert again.read_bytes().count(b"@" * build_payload.SLOT_SIZE) == 1
 
 
 # --- an installation ------------------------------------------------------------------

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import List, Optional, Tuple
 
 from tremplin_agent.codes import Code
+from tremplin_agent.installation import SYSTEM_DIRECTORY, USER_DIRECTORY
 from tremplin_agent.installer.arguments import Arguments
 from tremplin_agent.installer.report import Refusal, Reporter
 from tremplin_agent.platform import linux, linux_boot
@@ -22,8 +23,6 @@ from tremplin_agent.wire import KeyInfo, WireError
 ACCOUNT = "tremplin-jc"
 """Who runs the Jump Clients of `--scope system` that name no user."""
 
-SYSTEM_DIRECTORY = Path("/opt/tremplin-jump-client")
-USER_DIRECTORY = Path(".local/share/tremplin-jump-client")
 SPARE_BYTES = 8 * 1024 * 1024
 """Room that an installation leaves to the agent's own files."""
 
