@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import syslog
 from typing import Any, Mapping, Optional
@@ -10,6 +11,29 @@ from typing import Any, Mapping, Optional
 from tremplin_agent.codes import FAILURES, Code
 
 PROGRAM = "tremplin-installer"
+
+_FRENCH = (
+    (r"must be one of (.+)", r"doit être l'un de : \1"),
+    (r"longer than (\d+) characters", r"plus de \1 caractères"),
+    (r"larger than (\d+)", r"plus grand que \1"),
+    (r"control characters are not allowed", "les caractères de contrôle sont interdits"),
+    (
+        r"a code name has letters, digits, '_' and '-' only",
+        "un nom de code n'a que des lettres, des chiffres, « _ » et « - »",
+    ),
+    (r"must not be empty", "ne doit pas être vide"),
+    (r"must be yes or no", "doit être yes ou no"),
+    (r"must be a whole number, zero or more", "doit être un entier, zéro ou plus"),
+    (r"a Jump Client never runs as root", "un Jump Client ne s'exécute jamais en root"),
+    (r"unrecognized arguments: (.+)", r"paramètres inconnus : \1"),
+    (r"argument (\S+): expected one argument", r"\1 attend une valeur"),
+    (r"argument (\S+): ignored explicit argument .+", r"\1 n'attend pas de valeur"),
+    (r"it is not what runs on this host", "ce n'est pas ce qui tourne sur cette machine"),
+    (r"no right to write in (.+)", r"pas le droit d'écrire dans \1"),
+    (r"(.+) is not a directory", r"\1 n'est pas un répertoire"),
+    (r"interrupted by (\w+)", r"interrompu par \1"),
+)
+"""Details that come from where only English is spoken; any other is left as it is."""
 
 
 class Refusal(Exception):
@@ -27,6 +51,14 @@ def is_french(environment: Mapping[str, str]) -> bool:
         if environment.get(variable):
             return environment[variable].lower().startswith("fr")
     return False
+
+
+def in_french(detail: str) -> str:
+    """Return a detail in French where it is one of those that we know."""
+    for pattern, french in _FRENCH:
+        if re.fullmatch(pattern, detail):
+            return re.sub(pattern, french, detail)
+    return detail
 
 
 class Reporter:
@@ -61,7 +93,10 @@ class Reporter:
         """Say why it failed, and return the exit status."""
         failure = FAILURES.get(refusal.code, FAILURES[Code.INSTALL_INTERNAL])
         template = self.text(failure.en, failure.fr)
-        line = f"{refusal.code.value}: {template.format_map(_Lenient(refusal.parameters))}"
+        parameters = dict(refusal.parameters)
+        if self._french:
+            parameters["detail"] = in_french(str(parameters.get("detail", "?")))
+        line = f"{refusal.code.value}: {template.format_map(_Lenient(parameters))}"
         syslog.syslog(syslog.LOG_ERR, _one_line(line))
         sys.stderr.write(f"{PROGRAM}: {_one_line(line)}\n")
         return failure.exit_status

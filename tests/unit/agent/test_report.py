@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 from tremplin_agent.codes import FAILURES, Code
+from tremplin_agent.installer.arguments import parse
 from tremplin_agent.installer.install import _enrolment_refusal
-from tremplin_agent.installer.report import Refusal, Reporter, is_french
+from tremplin_agent.installer.report import Refusal, Reporter, in_french, is_french
+from tremplin_agent.parameters import BY_NAME
+
+from tests.unit.agent.test_parameters import BAD_VALUES
 
 
 @pytest.mark.parametrize("code", list(FAILURES))
@@ -34,6 +38,22 @@ def test_a_failure_is_one_line_with_its_code(
 )
 def test_language(environment: dict[str, str], french: bool) -> None:
     assert is_french(environment) is french
+
+
+@pytest.mark.parametrize(("name", "value"), BAD_VALUES)
+def test_every_reason_for_a_bad_value_exists_in_french(name: str, value: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        parse([f"{BY_NAME[name].flag}={value}"], "x.bin", "linux-64")
+    detail = caught.value.parameters["detail"]
+    assert in_french(detail) != detail
+
+
+@pytest.mark.parametrize("words", [["--bogus"], ["--jc-tag"], ["--quiet=1"]])
+def test_what_cannot_be_read_is_said_in_french_too(words: list[str]) -> None:
+    with pytest.raises(Refusal) as caught:
+        parse(words, "x.bin", "linux-64")
+    detail = caught.value.parameters["detail"]
+    assert in_french(detail) != detail
 
 
 def test_quiet_says_failures_only(capsys: pytest.CaptureFixture[str]) -> None:
