@@ -145,10 +145,6 @@ def test_jump_clients(play: Play, served: Served) -> None:
     assert [record.name for record in stage.records()] == ["twin"]
 
 
-def test_connections(play: Play, served: Served) -> None:
-    play(PLAYS / "connection.yml", pin=pki.ca_pin(served.config).hex())
-
-
 def test_the_examples(play: Play, served: Served, tmp_path: Path) -> None:
     play(EXAMPLES / "groups.yml", tremplin_api_url=served.environment["TREMPLIN_URL"])
     play(EXAMPLES / "installers.yml", batch_directory=str(tmp_path))

@@ -25,7 +25,7 @@ PLATFORMS = {
 }
 ROOT_DIRECTORY = "/opt/tremplin-jump-client"
 USER_DIRECTORY = ".local/share/tremplin-jump-client"
-PUSH_DIRECTORY = ".tremplin-push"
+PUSH_DIRECTORY = ".tremplin-push-"
 BOOT_DIRECTORIES = (
     "/etc/systemd/system",
     "/etc/systemd/system/multi-user.target.wants",
@@ -56,7 +56,7 @@ def survey(directories: list[str], run: Run) -> dict[str, Any]:
         if path not in places:
             places.append(path)
     running = processes()
-    pushed = os.path.join(me.pw_dir, PUSH_DIRECTORY)
+    pushed = [os.path.join(me.pw_dir, PUSH_DIRECTORY + _digest(place)) for place in places]
     return {
         "system": platform.system(),
         "machine": platform.machine(),
@@ -66,7 +66,7 @@ def survey(directories: list[str], run: Run) -> dict[str, Any]:
         "uid": me.pw_uid,
         "user": me.pw_name,
         "default_directory": default,
-        "push_directory": pushed,
+        "push_directory": pushed[0],
         "places": places,
         "installations": [
             found for found in (installation(place, run) for place in places) if found
@@ -74,7 +74,7 @@ def survey(directories: list[str], run: Run) -> dict[str, Any]:
         "busy": sorted(path for place in places for path in _trees(place) if _is_busy(path)),
         "leftovers": sorted(
             [path for place in places for path in _partials(place) if not _is_busy(path)]
-            + [path for path in (pushed,) if os.path.isdir(path) and not _inside(path, running)]
+            + [path for path in pushed if os.path.isdir(path) and not _inside(path, running)]
         ),
         "processes": sorted({pid for place in places for pid in _inside(place, running)}),
         "boot_entries": sorted({path for place in places for path in boot_entries(place, run)}),
@@ -120,7 +120,11 @@ def processes() -> dict[int, list[str]]:
 
 def service_name(directory: str) -> str:
     """Return the name under which an installation is registered at boot."""
-    return "tremplin-jump-client-" + hashlib.sha256(directory.encode("utf-8")).hexdigest()[:8]
+    return "tremplin-jump-client-" + _digest(directory)
+
+
+def _digest(directory: str) -> str:
+    return hashlib.sha256(directory.encode("utf-8")).hexdigest()[:8]
 
 
 def boot_entries(directory: str, run: Run) -> list[str]:
