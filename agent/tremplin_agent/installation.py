@@ -27,7 +27,9 @@ class Installation:
     user: who runs the agent. installed_by: "root" or "user"; root owns the code then.
     startup: the manager that was registered. boot_entry: file that it made, or a word.
     parameters: what was given at installation, less the secrets. urls, ca_pin (hex):
-    where the server is and what its CA must be. complete: the last fact that is written.
+    where the server is and what its CA must be. made_parents: directories above that were
+    made as well, deepest first; they go again when nothing else is in them. complete: the
+    last fact that is written.
     """
 
     install_dir: str
@@ -44,7 +46,7 @@ class Installation:
     urls: List[str] = field(default_factory=list)
     ca_pin: str = ""
     parameters: Dict[str, Any] = field(default_factory=dict)
-    account_made: bool = False
+    made_parents: List[str] = field(default_factory=list)
     linger_made: bool = False
     complete: bool = False
 

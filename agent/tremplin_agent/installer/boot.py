@@ -19,6 +19,7 @@ from tremplin_agent.platform import linux_boot
 from tremplin_agent.store import write_durably
 
 COMMAND_SECONDS = 60
+USER_MANAGER_SECONDS = 15
 LINGER = Path("/var/lib/systemd/linger")
 
 
@@ -97,16 +98,12 @@ def _systemd(installation: Installation) -> None:
 
 
 def _await_user_manager() -> None:
-    """Wait until the manager that lingering starts can be spoken to.
-
-    Asking systemd to start it would need rights that only lingering itself does not.
-    """
-    socket = Path(f"/run/user/{os.geteuid()}/systemd/private")
-    end = time.monotonic() + COMMAND_SECONDS
-    while not socket.exists():
+    """Wait until the manager that lingering starts can be spoken to."""
+    end = time.monotonic() + USER_MANAGER_SECONDS
+    while not Path(f"/run/user/{os.geteuid()}/systemd/private").exists():
         if time.monotonic() > end:
             raise OSError("the user's service manager does not start")
-        time.sleep(0.05)
+        time.sleep(0.1)
 
 
 def _sysv(installation: Installation) -> None:

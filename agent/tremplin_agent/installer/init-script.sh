@@ -248,6 +248,7 @@ remove() { # by_hand | by_agent
         complain "$DIR cannot be removed" "impossible de supprimer $DIR"
         return 1
     fi
+    forget_parents
     note "the Jump Client in $DIR was removed"
     say "the Jump Client in $DIR was removed" "le Jump Client de $DIR est désinstallé"
 }
@@ -312,11 +313,20 @@ forget_account() {
 as_owner() { # EXIT-STATUS ACTION [ARGUMENT…]
     refusal=$1
     shift
+    hand_over "$@"
     if [ "$OWNER" = root ] && ! is_root; then
         complain "root installed this Jump Client; run this as root" \
             "ce Jump Client a été installé par root ; lancez cette commande en root"
         exit "$refusal"
     fi
+    if [ "$OWNER" != root ] && [ "$(id -un)" != "$RUN_AS" ]; then
+        complain "$RUN_AS installed this Jump Client; run this as $RUN_AS" \
+            "ce Jump Client a été installé par $RUN_AS ; lancez cette commande sous ce nom"
+        exit "$refusal"
+    fi
+}
+
+hand_over() { # ACTION [ARGUMENT…]
     if [ "$OWNER" != root ] && is_root && find_python; then
         exec "$python" -I -S -c "$DROP" "$RUN_AS" /bin/sh "$DIR/init-script" "$@"
     fi
@@ -349,7 +359,10 @@ main() {
         if [ "$action" != start ]; then control stop || return 1; fi
         if [ "$action" != stop ]; then control start || return 1; fi
         ;;
-    status) show_status ;;
+    status)
+        hand_over status
+        show_status
+        ;;
     supervisor-start) supervisor_start ;;
     supervisor-stop) supervisor_stop ;;
     supervisor-status) supervisor_status ;;

@@ -49,6 +49,7 @@ class Installer:
             f"{plan.directory.name}.partial-{secrets.token_hex(4)}"
         )
         self._made_parents: List[Path] = []
+        self._boot_parents: List[Path] = []
         self._runner: Runner = plan.runner
         self._installation = self._facts(arguments)
         self._lock: Optional[int] = None
@@ -105,15 +106,19 @@ class Installer:
         missing = [p for p in self._directory.parents if not p.exists()]
         for parent in reversed(missing):
             parent.mkdir(mode=0o755)
-            self._made_parents.append(parent)
+            self._made_parents.insert(0, parent)
 
     def _choose(self, manager: str, directory: Path) -> None:
         """Take a manager, and write facts and scripts that know it."""
         plan = self._plan
+        entry = boot.boot_entry(manager, self._installation.name, plan.is_root)
+        if entry.startswith("/"):
+            self._boot_parents += [path for path in Path(entry).parents if not path.exists()]
         self._installation = replace(
             self._installation,
             startup=manager,
-            boot_entry=boot.boot_entry(manager, self._installation.name, plan.is_root),
+            boot_entry=entry,
+            made_parents=[str(path) for path in (*self._boot_parents, *self._made_parents)],
             linger_made=boot.needs_linger(manager, plan.is_root, plan.runner.name),
         )
         for name in ("uninstall", "init-script"):
@@ -231,7 +236,7 @@ class Installer:
             self._script("uninstall", "--quiet")
             shutil.rmtree(self._directory, ignore_errors=True)
         shutil.rmtree(self._partial, ignore_errors=True)
-        for parent in reversed(self._made_parents):
+        for parent in self._made_parents:
             with suppress(OSError):
                 parent.rmdir()
 

@@ -26,7 +26,10 @@ def facts(installation: Installation) -> str:
         "ACCOUNT": ACCOUNT if own_account else "",
         "LINGER_MADE": "yes" if installation.linger_made else "",
     }
-    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
+    assignments = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
+    parents = " ".join(shlex.quote(path) for path in installation.made_parents)
+    body = f"rmdir -- {parents} 2>/dev/null" if parents else ":"
+    return f"{assignments}forget_parents() {{ {body}; }}\n"
 
 
 def render(template: str, installation: Installation) -> str:

@@ -28,7 +28,7 @@ FACTS = Installation(
 @pytest.mark.parametrize("template", ["init-script.sh", "uninstall.sh"])
 def test_facts_reach_the_shell_unharmed(template: str, tmp_path: Path) -> None:
     text = scripts.render(template, FACTS)
-    assignments = text[text.index("NAME=") : text.index("LINGER_MADE=")]
+    assignments = text[text.index("NAME=") : text.index("forget_parents()")]
     program = assignments + '\nprintf \'%s|%s|%s\' "$DIR" "$RUN_AS" "$ACCOUNT"'
     shown = subprocess.run(["sh", "-c", program], capture_output=True, text=True, check=True)
     assert shown.stdout == f"{FACTS.install_dir}|tremplin-jc|tremplin-jc"
