@@ -20,6 +20,15 @@ from tests.serving import Server
 
 M = TypeVar("M")
 PATIENCE = 10.0
+_open: set[ClientConnection] = set()
+
+
+async def cut_all() -> None:
+    """Drop every connection that is still open, as when a host dies."""
+    while _open:
+        connection = _open.pop()
+        connection.transport.abort()
+        await connection.wait_closed()
 
 
 class ControlAgent:
@@ -55,6 +64,7 @@ class ControlAgent:
             open_timeout=PATIENCE,
             additional_headers=headers,
         )
+        _open.add(self._socket)
 
     @property
     def socket(self) -> ClientConnection:

@@ -68,6 +68,14 @@ class Cluster:
         """Drop a database and whatever is still connected to it."""
         self._admin("DROP DATABASE IF EXISTS {} WITH (FORCE)", database)
 
+    def cut(self, database: str) -> None:
+        """End every connection to a database, as a restart of PostgreSQL does."""
+        with psycopg.connect(
+            host=str(self._directory), user="tremplin", dbname="postgres", autocommit=True
+        ) as connection:
+            query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+            connection.execute(query, (database,))
+
     @property
     def _data(self) -> str:
         return str(self._directory / "data")

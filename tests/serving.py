@@ -186,9 +186,7 @@ class Server:
         headers: dict[str, str] | None = None,
     ) -> tuple[int, bytes]:
         """Send a request and return status and body."""
-        request = urllib.request.Request(
-            self.base_url + path, body, headers or {}, method=method
-        )
+        request = urllib.request.Request(self.base_url + path, body, headers or {}, method=method)
         try:
             with urllib.request.urlopen(request, context=self.tls(), timeout=20) as answer:
                 return answer.status, answer.read()
@@ -200,7 +198,7 @@ class Server:
     def credentials(self) -> Credentials:
         """An API account with every right, made at the first call."""
         if self._credentials is None:
-            made = json.loads(self.command("api-account", "add", "tests", "--json"))
+            made = json.loads(self.command("api-account", "add", f"tests-{self.port}", "--json"))
             self._credentials = Credentials(made["client_id"], made["client_secret"])
         return self._credentials
 
