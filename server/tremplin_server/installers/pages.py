@@ -74,7 +74,7 @@ def show(number: int) -> ResponseReturnValue:
 @blp.post("/login/jump-clients/<int:number>/download")
 def download(number: int) -> ResponseReturnValue:
     """Answer the payload of the installer's platform with its key info stamped in."""
-    with rest.reading() as work:
+    with rest.writing() as work:
         installer = service.get(work, number)
         found = service.download(work, installer.installer_id, installer.platform)
     headers = {
