@@ -19,7 +19,7 @@ from tremplin_agent.installer.payload import stamped_key
 from tremplin_agent.platform.linux import platform_name
 from tremplin_agent.wire import KeyInfo
 
-from tests.lab.wait import until
+from tests.serving import until
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PAYLOADS = REPOSITORY / ".cache" / "payload"
@@ -152,11 +152,11 @@ class Box:
 
     def until_gone(self, seconds: float = 30) -> None:
         """Wait until nothing of the installation is left."""
-        until(lambda: not self.directory.exists(), "the directory to go", seconds=seconds)
+        until(lambda: not self.directory.exists(), "the directory to go", seconds)
         until(
             lambda: not self.agents() and not self.supervisors(),
             "its processes to end",
-            seconds=seconds,
+            seconds,
         )
 
 

@@ -16,7 +16,7 @@ from tremplin_agent.codes import FAILURES, Code
 from tremplin_agent.platform.linux import platform_name
 
 from tests.boxes import NOWHERE, Box, box, payload, unprivileged
-from tests.lab.wait import until
+from tests.serving import until
 
 KEY = f"--key-info={NOWHERE}"
 BAD_WORDS: list[tuple[Code, list[str]]] = [
@@ -273,9 +273,7 @@ def test_uninstall_finishes_whatever_is_left(place: Box, left: str) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_an_interrupted_installation_leaves_nothing(place: Box, number: signal.Signals) -> None:
     process = place.start(KEY, "--install-dir", str(place.directory), "--startup", "none")
-    until(
-        lambda: any("partial" in name for name in place.contents()), "the first files", every=0.001
-    )
+    until(lambda: any("partial" in name for name in place.contents()), "the first files")
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
     assert process.returncode == FAILURES[Code.INSTALL_INTERNAL].exit_status
@@ -286,7 +284,7 @@ def test_an_interrupted_installation_leaves_nothing(place: Box, number: signal.S
 @pytest.mark.parametrize("moment", ["partial", "lib/psutil", "jump client/install.json"])
 def test_the_next_installation_clears_what_a_power_cut_left(place: Box, moment: str) -> None:
     process = place.start(KEY, "--install-dir", str(place.directory), "--startup", "none")
-    until(lambda: any(moment in name for name in place.contents()), moment, every=0.001)
+    until(lambda: any(moment in name for name in place.contents()), moment)
     process.kill()
     process.communicate(timeout=60)
     if (place.directory / "install.json").exists():
