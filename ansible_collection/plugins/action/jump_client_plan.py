@@ -16,6 +16,7 @@ SPEC = dict(
     external_id=dict(type="str", required=True),
     wanted=dict(type="dict", required=True),
     installers=dict(type="list", elements="dict", default=[]),
+    tombstones=dict(type="list", elements="dict", default=[]),
     own_key=dict(type="bool", default=False),
 )
 
@@ -45,7 +46,8 @@ class ActionModule(ActionBase):
                 decided = plan.present(given["host"], own, wanted, ids)
             else:
                 others = [record for record in given["records"] if record is not own]
-                decided = plan.absent(given["host"], own, wanted, others, ids)
+                graves = [item["id"] for item in given["tombstones"]]
+                decided = plan.absent(given["host"], own, wanted, others, ids, graves)
         except plan.PlanError as error:
             return dict(result, failed=True, msg=str(error))
         shown = decided.pop("diff")

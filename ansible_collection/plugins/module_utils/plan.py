@@ -74,12 +74,14 @@ def absent(
     wanted: dict[str, Any],
     others: Sequence[dict[str, Any]] = (),
     installers: Sequence[str] = (),
+    tombstones: Sequence[int] = (),
 ) -> dict[str, Any]:
     """Return the plan that takes both halves away and leaves alone what is not ours.
 
     others: records, beside `record`, whose client ids were found on the host. One without
     a declared key was installed there by hand, and goes too; one with another's key is
     that of the machine which this one was copied from, and is not spoken for.
+    tombstones: ids of those of the declared key that still wait for the host.
     """
     target = _target(host, wanted) or (record or {}).get("install_dir") or host["default_directory"]
     foreign = [other["id"] for other in others if other.get("external_id")]
@@ -91,6 +93,7 @@ def absent(
     ]
     before = {found["directory"]: _shown(found) for found in _found(host, uninstall)}
     before.update({"record {}".format(gone["id"]): gone["state"] for gone in records})
+    before.update({f"tombstone {number}": "open" for number in tombstones})
     before.update(_left_over(host, installers))
     return _plan(
         REMOVE if before else NOTHING,

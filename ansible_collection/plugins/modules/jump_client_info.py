@@ -65,6 +65,10 @@ options:
     description: Whether to list the installers that were made for O(external_ids) as well.
     type: bool
     default: false
+  tombstones:
+    description: Whether to list the open tombstones of O(external_ids) as well.
+    type: bool
+    default: false
   drift:
     description: Compare the server with a list of declared keys.
     type: dict
@@ -125,6 +129,11 @@ clients:
 installers:
   description: The installers that were made for the declared keys; never their key info.
   returned: when O(installers) is true
+  type: list
+  elements: dict
+tombstones:
+  description: Tombstones of the declared keys that still wait for their host.
+  returned: when O(tombstones) is true
   type: list
   elements: dict
 drift:
@@ -265,6 +274,12 @@ def answer(module, client):
         result["clients"] = []
     if params["installers"]:
         result["installers"] = installers(client, params["external_ids"])
+    if params["tombstones"]:
+        result["tombstones"] = [
+            tombstone
+            for key in params["external_ids"]
+            for tombstone in records.open_tombstones(client, external_id=key)
+        ]
     return result
 
 
@@ -289,6 +304,7 @@ def main():
             ),
             search=dict(type="str"),
             installers=dict(type="bool", default=False),
+            tombstones=dict(type="bool", default=False),
             drift=dict(
                 type="dict",
                 options=dict(
@@ -300,7 +316,10 @@ def main():
             wait_for=dict(type="str", choices=["connected", "online", "offline", "uninstalled"]),
             wait_timeout=dict(type="int", default=60),
         ),
-        required_if=[["installers", True, ["external_ids"]]],
+        required_if=[
+            ["installers", True, ["external_ids"]],
+            ["tombstones", True, ["external_ids"]],
+        ],
         supports_check_mode=True,
     )
     if module.params["wait_for"] and not (module.params["ids"] or module.params["external_ids"]):

@@ -45,6 +45,11 @@ options:
     type: list
     elements: dict
     default: []
+  tombstones:
+    description: Open tombstones of the declared key; they count with O(state=absent).
+    type: list
+    elements: dict
+    default: []
   own_key:
     description: Whether the operator gave the key info, so that no installer is made.
     type: bool

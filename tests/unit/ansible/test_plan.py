@@ -165,6 +165,12 @@ def test_absent(case: str) -> None:
     assert decided["records"] == records
 
 
+def test_a_tombstone_of_a_cut_run_is_settled() -> None:
+    decided = plan.absent(host(), None, WANTED, tombstones=[4])
+    assert decided["action"] == "remove"
+    assert decided["diff"]["before"] == {"tombstone 4": "open"}
+
+
 def test_the_diff_shows_both_sides() -> None:
     decided = plan.present(host(), None, {**WANTED, "jc_tag": "web", "user": None})
     assert decided["diff"]["before"] == {}
