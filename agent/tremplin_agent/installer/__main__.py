@@ -12,16 +12,14 @@ from typing import List, NoReturn, Optional
 
 from tremplin_agent.codes import Code
 from tremplin_agent.installer import arguments, checks, payload
-from tremplin_agent.installer.install import Installer
+from tremplin_agent.installer.install import SIGNALS, Installer
 from tremplin_agent.installer.report import Refusal, Reporter
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(words: Optional[List[str]] = None) -> int:
     """Install as the command line says; return the exit status."""
     os.umask(0o022)
-    for number in _SIGNALS:
+    for number in SIGNALS:
         signal.signal(number, _interrupted)
     reporter = Reporter()
     try:
@@ -58,7 +56,7 @@ def _install(words: List[str], reporter: Reporter) -> int:
 
 def _interrupted(number: int, frame: Optional[FrameType]) -> NoReturn:
     """Turn a signal into a failure, once: what is undone then must not be cut as well."""
-    for each in _SIGNALS:
+    for each in SIGNALS:
         signal.signal(each, signal.SIG_IGN)
     name = signal.Signals(number).name
     raise Refusal(Code.INSTALL_INTERNAL, detail=f"interrupted by {name}")

@@ -9,13 +9,12 @@ install.json is written last.
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import re
 import secrets
 import shutil
-import stat
+import signal
 import subprocess
 import time
 from contextlib import suppress
@@ -24,17 +23,20 @@ from pathlib import Path
 from typing import List, Optional
 
 from tremplin_agent.codes import FAILURES, Code
-from tremplin_agent.installation import FACTS_FILE, Installation, NotInstalled, read
+from tremplin_agent.installation import FACTS_FILE, Installation
 from tremplin_agent.installer import accounts, boot, payload, scripts
 from tremplin_agent.installer.arguments import Arguments
 from tremplin_agent.installer.checks import Plan, Runner, check_place
+from tremplin_agent.installer.leftovers import LOCK, sweep, take_lock
 from tremplin_agent.installer.report import Refusal, Reporter
 from tremplin_agent.parameters import BY_NAME
 from tremplin_agent.platform.linux_boot import service_name
 from tremplin_agent.store import sync_directory, write_durably
 
-LOCK = ".installing"
 ENROL_SECONDS = 90
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""They end an installation, but not its undoing."""
+
 _FLAG = re.compile(r"--[a-z][a-z-]*")
 
 
@@ -93,7 +95,7 @@ class Installer:
     def _prepare(self) -> None:
         self._make_parents()
         self._partial.mkdir(mode=0o755)
-        self._lock = _take_lock(self._partial)
+        self._lock = take_lock(self._partial)
         payload.unpack(self._source.path, self._partial / "lib")
         var = self._partial / "var"
         var.mkdir(mode=0o700)
@@ -231,6 +233,8 @@ class Installer:
     # --- after a failure --------------------------------------------------------------
 
     def _undo(self) -> None:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
         renamed = self._lock is not None and not self._partial.exists()
         if renamed and self._directory.exists():
             self._script("uninstall", "--quiet")
@@ -277,51 +281,6 @@ def _enrolment_refusal(code: str, detail: str) -> Refusal:
     named = _FLAG.search(detail)
     flag = named.group() if named else "?"
     return Refusal(known, parameter=flag, detail=detail.replace(f"{flag}: ", "", 1) or code)
-
-
-# --- leftovers ------------------------------------------------------------------------
-
-
-def sweep(directory: Path) -> None:
-    """Remove what an earlier, interrupted installation into `directory` left."""
-    with suppress(OSError):
-        for beside in directory.parent.iterdir():
-            if beside.name.startswith(f"{directory.name}.partial-") and _is_abandoned(beside):
-                shutil.rmtree(beside, ignore_errors=True)
-    with suppress(NotInstalled):
-        if not read(directory).complete and _is_abandoned(directory):
-            subprocess.run(  # noqa: S603 - our own program, as `_is_abandoned` made sure
-                ["/bin/sh", str(directory / "uninstall"), "--local", "--quiet"],
-                stdin=subprocess.DEVNULL,
-                check=False,
-            )
-
-
-def _is_abandoned(directory: Path) -> bool:
-    """Return whether this user's installer left it, and no installer is at work there.
-
-    Anybody may put something of that name into a directory that all may write to: what
-    is not ours is left alone, above all by root.
-    """
-    try:
-        facts = directory.lstat()
-        if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid():
-            return False
-        os.close(_take_lock(directory))
-    except OSError:
-        return False
-    return True
-
-
-def _take_lock(directory: Path) -> int:
-    """Return a handle that marks `directory` as being worked on, until this process ends."""
-    handle = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        raise
-    return handle
 
 
 def _sync_tree(directory: Path) -> None:
