@@ -39,6 +39,7 @@ from tremplin_server.groups import api as groups
 from tremplin_server.installers import api as installers
 from tremplin_server.logging import logger
 from tremplin_server.permissions import READ_PERMISSIONS, Actor, ActorKind, system_actor
+from tremplin_server.policies import api as policies
 
 SECRET_KEY_FILE = "secret_key"  # noqa: S105 - a file's name
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -90,6 +91,9 @@ def _register_features(app: Flask) -> None:
         accounts.users,
         accounts.api_accounts,
         groups.blp,
+        groups.roles_blp,
+        policies.jump_policies,
+        policies.session_policies,
         installers.blp,
         installers.payload_blp,
         clients.blp,

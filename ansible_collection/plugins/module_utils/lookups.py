@@ -37,13 +37,12 @@ def jump_policy(client: Client, code: str) -> int:
 
 def session_policy(client: Client, code: str) -> int:
     """Return the id of the session policy whose code name is `code`."""
-    found = _one(client, "/session-policy", "session policy", "code_name", code, filtered=False)
-    return int(found["id"])
+    return int(_one(client, "/session-policy", "session policy", "code_name", code)["id"])
 
 
-def _one(client: Client, path: str, what: str, key: str, text: str, filtered: bool = True) -> Any:
-    """Return the item whose `key` is `text`. filtered: whether the API knows that filter."""
-    for item in client.pages(path, **({key: text} if filtered else {})):
+def _one(client: Client, path: str, what: str, key: str, text: str) -> Any:
+    """Return the item whose `key` is `text`."""
+    for item in client.pages(path, **{key: text}):
         if str(item.get(key, "")).lower() == text.lower():
             return item
     raise TremplinError(f"there is no {what} whose {key.replace('_', ' ')} is {text!r}")

@@ -18,9 +18,24 @@ from tremplin_server.groups.schemas import (
     MemberBody,
     MemberChange,
     MemberNew,
+    RoleBody,
+    RoleQuery,
 )
 
 blp = rest.blueprint("jump-group", "/jump-group")
+roles_blp = rest.blueprint("jump-item-role", "/jump-item-role")
+
+
+@roles_blp.route("")
+class Roles(MethodView):
+    """All Jump Item Roles."""
+
+    @roles_blp.arguments(RoleQuery, location="query")
+    @roles_blp.response(200, RoleBody(many=True), headers=rest.PAGE_HEADERS)
+    def get(self, filters: dict[str, Any]) -> Response:
+        """List the Jump Item Roles."""
+        with rest.reading() as work:
+            return rest.page(work, service.roles(work, **filters), RoleBody)
 
 
 @blp.route("")

@@ -61,3 +61,21 @@ class MemberBody(ma.Schema):
     @ma.post_dump
     def _leave_out(self, body: dict[str, Any], **_: Any) -> dict[str, Any]:
         return {k: v for k, v in body.items() if v is not None}
+
+
+class RoleQuery(Query):
+    """Filters of the list of Jump Item Roles."""
+
+    name = fields.String(validate=_NAME)
+
+
+class RoleBody(ma.Schema):
+    """What a member may do with the Jump Items of a group."""
+
+    id = Integer()
+    name = fields.String()
+    description = fields.String()
+    perm_add = fields.Boolean()
+    perm_edit = fields.Boolean()
+    perm_remove = fields.Boolean()
+    perm_start = fields.Boolean()

@@ -211,10 +211,11 @@ def remove_member(work: Work, group_id: int, user_id: int) -> None:
     audit.record(work, "group.member_removed", "group", group_id, name, user_id=user_id)
 
 
-def roles(work: Work) -> Select[JumpItemRole]:
+def roles(work: Work, *, name: str | None = None) -> Select[JumpItemRole]:
     """Return the roles that a member can have, by id; needs groups.read."""
     work.actor.require(Permission.GROUPS_READ)
-    return select(JumpItemRole).order_by(JumpItemRole.id)
+    query = select(JumpItemRole).order_by(JumpItemRole.id)
+    return query if name is None else query.where(same_text(JumpItemRole.name, name))
 
 
 def _require_role(work: Work, role_id: int | None) -> None:
