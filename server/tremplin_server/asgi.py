@@ -13,8 +13,9 @@ from tremplin_server.app import create_app
 from tremplin_server.config import Config
 from tremplin_server.db import Database
 from tremplin_server.gateway.gateway import Gateway
+from tremplin_server.gateway.link import Link
 from tremplin_server.gateway.live import LIVE_PATH
-from tremplin_server.gateway.websocket import EXTENSION, Link
+from tremplin_server.gateway.websocket import EXTENSION
 from tremplin_server.gateway.wiring import bus_for
 from tremplin_server.logging import logger
 from tremplin_server.rest import EXTENSION as DATABASE

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from tremplin_server.config import Config
 from tremplin_server.errors import TremplinError
 from tremplin_server.first_start import revisions
 from tremplin_server.gateway.http import MULTIPROCESS_VARIABLE
+from tremplin_server.gateway.tls import TlsListener
 from tremplin_server.gateway.websocket import ControlWebSocket
 from tremplin_server.shell import Site, pass_site
 
@@ -183,9 +185,11 @@ class TremplinWorker(UvicornWorker):  # type: ignore[misc] # uvicorn-worker has 
         if config.tls:
             self.config.ssl_context_factory = lambda *_: self._tls(config)
         self._certificate: Path | None = None
+        self._context: ssl.SSLContext | None = None
 
     async def _serve(self) -> None:
         self.config.app = self.wsgi
+        self._take_over_tls()
         server = TremplinServer(self.config, self.wsgi, self._ready, self._renew)
         self._install_sigquit_handler()
         await server.serve(sockets=self.sockets)
@@ -198,13 +202,18 @@ class TremplinWorker(UvicornWorker):  # type: ignore[misc] # uvicorn-worker has 
             click.echo(f"Tremplin is ready at {urls}")
             sys.stdout.flush()
 
+    def _take_over_tls(self) -> None:
+        """Put our own TLS, made for thousands of idle agents, below uvicorn's HTTP."""
+        self.config.load()
+        self._context, self.config.ssl = self.config.ssl, None
+        if self._context is not None:
+            http, listener = self.config.http_protocol_class, TlsListener(self._context)
+            self.config.http_protocol_class = lambda **state: listener(partial(http, **state))
+
     def _tls(self, config: Config) -> ssl.SSLContext:
         made = pki.site_pki(config)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        # An agent stays for days: a ticket to resume with is memory for nothing.
-        context.num_tickets = 0
-        context.options |= ssl.OP_NO_TICKET
         context.load_cert_chain(made.certificate_path, made.key_path)
         self._certificate = made.certificate_path
         self._loaded = made.certificate_path.stat().st_mtime_ns
@@ -216,8 +225,8 @@ class TremplinWorker(UvicornWorker):  # type: ignore[misc] # uvicorn-worker has 
             return
         made = pki.site_pki(self.app.config)
         changed = made.certificate_path.stat().st_mtime_ns
-        if changed != self._loaded and self.config.ssl is not None:
-            self.config.ssl.load_cert_chain(made.certificate_path, made.key_path)
+        if changed != self._loaded and self._context is not None:
+            self._context.load_cert_chain(made.certificate_path, made.key_path)
             self._loaded = changed
 
 

@@ -18,6 +18,7 @@ from tremplin_server.clients.lifecycle import Event
 from tremplin_server.clients.presence import Change, Identity
 from tremplin_server.errors import TremplinError
 from tremplin_server.gateway import metrics
+from tremplin_server.gateway.link import Link
 from tremplin_server.gateway.protocol import (
     Action,
     Close,
@@ -31,7 +32,6 @@ from tremplin_server.gateway.protocol import (
     Send,
 )
 from tremplin_server.gateway.store import Move
-from tremplin_server.gateway.websocket import Link
 from tremplin_server.logging import logger
 from tremplin_server.permissions import Actor, ActorKind
 
@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from tremplin_server.gateway.gateway import Gateway
 
 HANDSHAKE_SECONDS = 10.0
+
+_INBOX = 8
+"""Frames of one agent that wait at most before it is read no more."""
+
 INTERNAL_ERROR = 1011
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -50,7 +54,9 @@ class Connection:
     """One agent's WebSocket, from its first frame to its last."""
 
     __slots__ = (
+        "_ended",
         "_gateway",
+        "_inbox",
         "_look_again",
         "_machine",
         "_public_ip",
@@ -68,6 +74,8 @@ class Connection:
         )
         self._public_ip = public_ip
         self._look_again = False
+        self._ended = False
+        self._inbox: list[str | None] = []
         self.link = link
         self.client_id = 0
         self.public_key = b""
@@ -75,19 +83,53 @@ class Connection:
         self.deadline = link.heard_at + HANDSHAKE_SECONDS
 
     async def run(self, receive: Receive) -> None:
-        """Serve the agent until either side closes."""
+        """Serve the agent until it is in, or either side closes."""
         try:
-            while True:
+            while self._machine.phase is not Phase.OPEN:
                 event = await receive()
                 if event["type"] == "websocket.disconnect":
-                    return
+                    break
                 if event["type"] == "websocket.receive":
                     await self._do(self._machine.received(event.get("text")))
         except Exception:
-            _log.exception("control.failed", client_id=self.client_id)
-            self.link.end(INTERNAL_ERROR)
-        finally:
+            self._fail()
+        if self._machine.phase is Phase.OPEN and self.link.open:
+            # It waited for the welcome that was sent just now, so nothing is on its way.
+            self.link = self.link.settle(self)
+        else:
             self._left()
+
+    # --- what the link says, once the agent is in -----------------------------------------
+
+    def received(self, text: str | None) -> None:
+        """Take a frame; frames are worked off one after the other."""
+        self._inbox.append(text)
+        if len(self._inbox) == 1:
+            self._gateway.spawn(self._work_off())
+        elif len(self._inbox) == _INBOX:
+            self.link.pause()
+
+    def ended(self) -> None:
+        """Leave, once all is done that the agent said before."""
+        if not self._inbox:
+            self._left()
+        self._ended = True
+
+    async def _work_off(self) -> None:
+        try:
+            while self._inbox:
+                await self._do(self._machine.received(self._inbox[0]))
+                del self._inbox[0]
+        except Exception:
+            self._inbox.clear()
+            self._fail()
+        self.link.resume()
+        if self._ended:
+            self._left()
+
+    def _fail(self) -> None:
+        _log.exception("control.failed", client_id=self.client_id)
+        self.link.end(INTERNAL_ERROR)
 
     # --- what the hub and the sweeper want ------------------------------------------------
 

@@ -22,11 +22,11 @@ from tremplin_server.gateway.control import Connection, Receive
 from tremplin_server.gateway.housekeeping import Housekeeping
 from tremplin_server.gateway.hub import Alone, Hub
 from tremplin_server.gateway.limits import TokenBucket
+from tremplin_server.gateway.link import Link
 from tremplin_server.gateway.live import LivePages
 from tremplin_server.gateway.liveness import Sweeper
 from tremplin_server.gateway.peers import BusPeers
 from tremplin_server.gateway.store import Move, Store
-from tremplin_server.gateway.websocket import Link
 from tremplin_server.logging import logger
 
 CATCH_UP_SECONDS = 15.0

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from tremplin_server.errors import TremplinError
 from tremplin_server.gateway import metrics
-from tremplin_server.gateway.websocket import Link
+from tremplin_server.gateway.link import Link
 
 PONG_SHARE = 0.8
 """Of a heartbeat: ping after one, drop after 0.8 more, so within two with the ticks."""

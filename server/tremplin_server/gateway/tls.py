@@ -21,35 +21,38 @@ _BUFFER = 256 * 1024
 _WRITE = 64 * 1024
 
 
-class TlsListener:
-    """Makes the transports of one listening port.
+MakeProtocol = Callable[[], asyncio.Protocol]
 
-    make_protocol: called without arguments for each connection whose handshake succeeded.
+
+class TlsListener:
+    """What the connections of a loop share.
+
+    Call it with a protocol factory to get a protocol for `loop.create_server`; the factory
+    is called for each connection whose handshake succeeded.
     """
 
-    def __init__(
-        self, context: ssl.SSLContext, make_protocol: Callable[[], asyncio.Protocol]
-    ) -> None:
-        # Agents stay connected: a ticket to come back with is of no use to them.
+    def __init__(self, context: ssl.SSLContext) -> None:
+        # An agent stays for days: a ticket to resume with is memory for nothing.
         context.num_tickets = 0
-        context.options |= ssl.OP_NO_RENEGOTIATION
+        context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
         self.context = context
-        self.make_protocol = make_protocol
         self.ciphertext = memoryview(bytearray(_BUFFER))
         self.plaintext = memoryview(bytearray(_BUFFER))
 
-    def __call__(self) -> TlsTransport:
-        return TlsTransport(self)
+    def __call__(self, make_protocol: MakeProtocol) -> TlsTransport:
+        return TlsTransport(self, make_protocol)
 
 
 class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
     """A TLS server connection: a protocol to TCP below, a transport to the one above."""
 
-    __slots__ = ("_closing", "_in", "_listener", "_out", "_paused", "_protocol", "_tcp", "_timer",
+    __slots__ = ("_closing", "_in", "_listener",
+        "_make_protocol", "_out", "_paused", "_protocol", "_tcp", "_timer",
                  "_tls")  # fmt: skip
 
-    def __init__(self, listener: TlsListener) -> None:
+    def __init__(self, listener: TlsListener, make_protocol: MakeProtocol) -> None:
         self._listener = listener
+        self._make_protocol: MakeProtocol | None = make_protocol
         self._protocol: asyncio.Protocol | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._closing = False
@@ -181,7 +184,8 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
             return False
         self._flush()
         self._stop_timer()
-        self._protocol = self._listener.make_protocol()
+        assert self._make_protocol is not None, "a handshake is done once"
+        self._protocol, self._make_protocol = self._make_protocol(), None
         self._protocol.connection_made(self)
         return True
 

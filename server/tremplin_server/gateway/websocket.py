@@ -4,45 +4,25 @@ ASGI has no ping, no send without a task, and nothing that says when a peer was 
 heard. This subclass adds them and hands itself to the application in the scope, under
 `extensions["tremplin.link"]`. Only `serve.py` names this class; the application sees the
 `Link` protocol.
+
+ASGI also holds a task, three queues and the opening request for as long as a connection
+lasts, 14 KiB that an idle agent never needs. An agent that is in therefore leaves it:
+`settle` puts a `SettledLink` on the transport in place of uvicorn's protocol.
 """
 
 from __future__ import annotations
 
 import asyncio
 import struct
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 from websockets.http11 import Request
 
+from tremplin_server.gateway.link import Link, Receiver, SettledLink
+
 EXTENSION = "tremplin.link"
-
-
-class Link(Protocol):
-    """One WebSocket, as the gateway uses it. Times are those of the event loop's clock."""
-
-    heard_at: float
-    """When any bytes came in last."""
-
-    @property
-    def open(self) -> bool:
-        """Whether something can still be sent."""
-
-    def ping(self) -> asyncio.Future[bool]:
-        """Send a ping; the future gets True with its pong, False when the peer is lost."""
-
-    def post(self, text: str) -> None:
-        """Send a text frame now; nothing happens on a link that is not open."""
-
-    def end(self, code: int, reason: str = "") -> None:
-        """Start the closing handshake; nothing happens on a link that is not open."""
-
-    def abort(self) -> None:
-        """Drop the connection without a word."""
-
-    def slim(self) -> None:
-        """Let go of what only the opening handshake needed."""
 
 
 class ControlWebSocket(WebSocketsSansIOProtocol):
@@ -73,11 +53,11 @@ class ControlWebSocket(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._settle(False)
+        self._answered(False)
 
     def handle_pong(self, event: Frame) -> None:
         if bytes(event.data) == self._payload():
-            self._settle(True)
+            self._answered(True)
 
     def ping(self) -> asyncio.Future[bool]:
         if not self.open:
@@ -115,13 +95,43 @@ class ControlWebSocket(WebSocketsSansIOProtocol):
         self.scope["headers"] = []
         del self.request, self.response
 
+    def pause(self) -> None:
+        self.transport.pause_reading()
+
+    def resume(self) -> None:
+        self.transport.resume_reading()
+
+    def settle(self, receiver: Receiver) -> Link:
+        settled = SettledLink(self.transport, receiver, self.config.ws_max_size)
+        self._answered(False)
+        self.transport.set_protocol(settled)
+        # The server closes what is in this set when it stops.
+        self.connections.discard(self)
+        self.connections.add(settled)  # type: ignore[arg-type]
+        settled.keep_in(self.connections)
+        if self.read_paused:
+            self.transport.resume_reading()
+        # uvicorn closes the transport when the ASGI call ends.
+        self.transport = _MovedOn()
+        return settled
+
     def _payload(self) -> bytes:
         return struct.pack("!I", self._pings)
 
-    def _settle(self, answered: bool) -> None:
+    def _answered(self, answered: bool) -> None:
         if self._pong is not None and not self._pong.done():
             self._pong.set_result(answered)
         self._pong = None
 
     def _flush(self) -> None:
         self.transport.write(b"".join(self.conn.data_to_send()))
+
+
+class _MovedOn(asyncio.Transport):
+    """What uvicorn may close when its connection has gone elsewhere."""
+
+    def close(self) -> None:
+        return None
+
+    def is_closing(self) -> bool:
+        return True
