@@ -258,6 +258,7 @@ def play(place: Place, server: Server, state: str) -> None:
         "XDG_CACHE_HOME": str(place.root / "cache"),
         "ANSIBLE_COLLECTIONS_PATH": str(place.root / "collections"),
         "ANSIBLE_HOME": str(place.root / "ansible"),
+        "ANSIBLE_REMOTE_TEMP": str(place.root / "ansible" / "tmp"),
         "ANSIBLE_LOCALHOST_WARNING": "False",
         "ANSIBLE_NOCOWS": "1",
         "TREMPLIN_URL": server.url,

@@ -102,6 +102,7 @@ def _reconnects(bench: Bench, server: Site, fleets: Fleets, name: str) -> Iterat
     server.kill()
     until(lambda: fleets.tally().online == 0, 60, "agents saw the server die")
     server.start()
+    used = server.cpu_seconds()
     since, began = datetime.now(UTC), time.monotonic()
     fleets.connect()
 
@@ -113,7 +114,8 @@ def _reconnects(bench: Bench, server: Site, fleets: Fleets, name: str) -> Iterat
     tally = fleets.tally()
     note = (
         f"proof checked, presence of all {count} read back from the database "
-        f"after {ended - began:.1f} s; per worker: {shares}"
+        f"after {ended - began:.1f} s; per worker: {shares}; "
+        f"server processor {(server.cpu_seconds() - used) / count * 1000:.1f} ms each"
     )
     if tally.refused or tally.errors:
         note += f"; refused {dict(tally.refused)}, errors {dict(tally.errors)}"

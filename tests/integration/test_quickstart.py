@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pwd
@@ -19,7 +20,6 @@ import pytest
 CHECKOUT = Path(__file__).parents[2]
 PAYLOAD = CHECKOUT / ".cache" / "payload" / "tremplin-scc-linux-64.bin"
 SYSTEM_PYTHON = Path("/usr/bin/python3")
-UNPRIVILEGED = "nobody"
 
 pytestmark = [
     pytest.mark.timeout(300),
@@ -119,8 +119,16 @@ def _why_not_unprivileged() -> str | None:
         return f"no {SYSTEM_PYTHON}"
     if done.stdout.strip() != version:
         return f"{SYSTEM_PYTHON} is not Python {version}"
-    readable = subprocess.run(["test", "-r", PAYLOAD], user=UNPRIVILEGED).returncode == 0
+    readable = subprocess.run(["test", "-r", PAYLOAD], user="nobody").returncode == 0
     return None if readable else "other users may not read the checkout"
+
+
+@pytest.fixture(autouse=True)
+def _alone_on_this_host() -> Iterator[None]:
+    """Deploy to this host one at a time: they would share the place for pushed files."""
+    with Path(tempfile.gettempdir(), "tremplin-quickstart.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture
@@ -176,11 +184,23 @@ def test_up_twice_then_down(place: Path) -> None:
     assert {entry.pw_name for entry in pwd.getpwall()} == accounts
 
 
-def test_as_an_unprivileged_user(place: Path) -> None:
+@pytest.fixture
+def somebody(place: Path) -> Iterator[str]:
+    """An account for the test, whose home is in its place."""
     reason = _why_not_unprivileged()
     if reason is not None:
         pytest.skip(reason)
-    copy = _copy(place, UNPRIVILEGED)
+    name = f"tremplin-t{os.getpid()}"
+    home = place / "home"
+    subprocess.run(["useradd", "--system", "--home-dir", home, name], check=True)
+    try:
+        yield name
+    finally:
+        subprocess.run(["userdel", name], check=True)
+
+
+def test_as_an_unprivileged_user(place: Path, somebody: str) -> None:
+    copy = _copy(place, somebody)
     _whole_story(copy, copy.root / ".run" / "jump-client")
 
 
