@@ -141,7 +141,7 @@ class Server:
                 stderr=log,
                 start_new_session=True,
             )
-        until(self._ready, "the server's start", 30)
+        until(self._ready, "the server's start", 90)
 
     def stop(self) -> None:
         """Stop the server as a service manager does; it drains."""
