@@ -16,13 +16,21 @@ class Batcher(Generic[Item, Result]):
     """Runs at most one batch at a time, in the order of submission.
 
     run: takes the items of a batch and returns a result for each. delay: seconds that
-    the first item of a batch waits for others. A batch that fails is run again item by
-    item, so that one bad item fails alone.
+    the first item of a batch waits for others; busy_delay: the same where more came in
+    while the batch before was run, because a transaction for few costs most of one for
+    many. A batch that fails is run again item by item, so that one bad item fails alone.
     """
 
-    def __init__(self, run: Run[Item, Result], delay: float = 0.005, limit: int = 500) -> None:
+    def __init__(
+        self,
+        run: Run[Item, Result],
+        delay: float = 0.005,
+        busy_delay: float = 0.04,
+        limit: int = 500,
+    ) -> None:
         self._run = run
         self._delay = delay
+        self._busy_delay = max(delay, busy_delay)
         self._limit = limit
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._task: asyncio.Task[None] | None = None
@@ -46,10 +54,12 @@ class Batcher(Generic[Item, Result]):
             await asyncio.wait([self._task])
 
     async def _work(self) -> None:
+        delay = self._delay
         try:
             while self._waiting:
                 if len(self._waiting) < self._limit:
-                    await asyncio.sleep(self._delay)
+                    await asyncio.sleep(delay)
+                delay = self._busy_delay
                 batch = self._waiting[: self._limit]
                 del self._waiting[: self._limit]
                 await self._settle(batch)
