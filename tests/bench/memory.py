@@ -10,13 +10,18 @@ import psutil
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes. pss counts a page shared by n processes as 1/n, so that a sum is honest."""
+    """Bytes. pss counts a page shared by n processes as 1/n, so that a sum is honest.
 
-    rss: int
-    pss: int
+    anonymous: the part of pss that no file backs; other programs that come and go on the
+    machine do not move it, so that a difference is honest, too.
+    """
+
+    rss: int = 0
+    pss: int = 0
+    anonymous: int = 0
 
     def __add__(self, other: Memory) -> Memory:
-        return Memory(self.rss + other.rss, self.pss + other.pss)
+        return Memory(self.rss + other.rss, self.pss + other.pss, self.anonymous + other.anonymous)
 
 
 def tree(pid: int) -> list[psutil.Process]:
@@ -31,16 +36,16 @@ def of_process(pid: int) -> Memory:
     try:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii")
     except (FileNotFoundError, ProcessLookupError):
-        return Memory(0, 0)
+        return Memory()
     for line in text.splitlines()[1:]:
         name, _, rest = line.partition(":")
         values[name] = int(rest.split()[0]) * 1024
-    return Memory(values.get("Rss", 0), values.get("Pss", 0))
+    return Memory(values.get("Rss", 0), values.get("Pss", 0), values.get("Pss_Anon", 0))
 
 
 def of_tree(pid: int) -> Memory:
     """Return the memory of a process and its descendants."""
-    total = Memory(0, 0)
+    total = Memory()
     for process in tree(pid):
         total += of_process(process.pid)
     return total

@@ -177,7 +177,7 @@ def _footprint(bench: Bench, client: Installed) -> Iterator[Figure]:
     time.sleep(IDLE_SECONDS)
     used = (memory.cpu_seconds(process.pid) - before) * 60 / IDLE_SECONDS
     resident = memory.of_process(process.pid)
-    whole = memory.Memory(0, 0)
+    whole = memory.Memory()
     for one in client.processes():
         whole += memory.of_process(one.pid)
     note = f"RSS of the agent; all its processes together {whole.pss / 2**20:.1f} MiB PSS"

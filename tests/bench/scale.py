@@ -81,8 +81,8 @@ def _count(name: str, fleets: Fleets, count: int, seconds: float) -> Figure:
 
 def _per_agent(name: str, before: memory.Memory, after: memory.Memory, count: int) -> Figure:
     rss = (after.rss - before.rss) / count / 1024
-    note = f"TLS included, PSS difference over {count}; RSS {rss:.1f} KiB"
-    each = (after.pss - before.pss) / count / 1024
+    note = f"TLS included, difference of anonymous PSS over {count}; RSS {rss:.1f} KiB"
+    each = (after.anonymous - before.anonymous) / count / 1024
     return Figure(name, "server memory per idle agent", each, targets.PER_AGENT, note)
 
 
