@@ -44,6 +44,8 @@ WORKER_SILENCE_SECONDS = 60
 LOCK_SECONDS = 10.0
 _TICKS_PER_CHECK = 600
 _PARENT_TICKS = 10
+_SILENT_TICKS = 100
+"""Ticks of uvicorn's main loop are a tenth of a second."""
 
 
 @click.command("serve")
@@ -245,6 +247,7 @@ class TremplinServer(Server):
         self._ready = ready
         self._renew = renew
         self._parent = os.getppid()
+        self._silent: set[Any] = set()
 
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)
@@ -255,11 +258,23 @@ class TremplinServer(Server):
         if counter % _PARENT_TICKS == 0 and os.getppid() != self._parent:
             # The master was killed: nobody would restart or stop this worker.
             return True
+        if counter % _SILENT_TICKS == _SILENT_TICKS - 1:
+            self._end_silent()
         if counter % _TICKS_PER_CHECK == _TICKS_PER_CHECK - 1:
             with suppress(TremplinError, OSError, ssl.SSLError):
                 # A certificate that is being replaced just now is read at the next check.
                 self._renew()
         return await super().on_tick(counter)
+
+    def _end_silent(self) -> None:
+        """Close connections that asked for nothing since the last look, ten seconds ago.
+
+        uvicorn ends idle connections after a request only; `cycle` is the last request.
+        """
+        silent = {c for c in self.server_state.connections if getattr(c, "cycle", c) is None}
+        for connection in silent & self._silent:
+            connection.transport.close()
+        self._silent = silent - self._silent
 
     async def shutdown(self, sockets: Any = None) -> None:
         self._application.drain()

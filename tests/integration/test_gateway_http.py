@@ -7,6 +7,7 @@ import hashlib
 import json
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -80,6 +81,16 @@ def test_only_tls_of_today_is_spoken(server: Server) -> None:
         context.wrap_socket(plain, server_hostname="localhost") as secured,
     ):
         assert secured.version() == "TLSv1.3"
+
+
+def test_a_connection_that_asks_for_nothing_is_ended(server: Server) -> None:
+    with (
+        socket.create_connection(("127.0.0.1", server.port), timeout=40) as plain,
+        server.tls().wrap_socket(plain, server_hostname="localhost") as secured,
+    ):
+        began = time.monotonic()
+        assert secured.recv(1) == b""
+        assert 5 < time.monotonic() - began < 35
 
 
 def test_a_websocket_elsewhere_is_refused(server: Server) -> None:
