@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +13,42 @@ from sqlalchemy.exc import OperationalError
 from tremplin_agent import __version__
 
 from tremplin_server import config, logging
-from tremplin_server.accounts import cli as accounts
 from tremplin_server.app import create_app
-from tremplin_server.clients import cli as clients
-from tremplin_server.doctor import doctor
 from tremplin_server.errors import TremplinError
-from tremplin_server.first_start import db_group, init
 from tremplin_server.gateway.wiring import command_publisher
-from tremplin_server.groups import cli as groups
-from tremplin_server.installers import cli as installers
-from tremplin_server.push import cli as push
-from tremplin_server.serve import serve
 from tremplin_server.shell import Site, language
 
 CONFIG_EXIT_STATUS = 78
 
+_COMMANDS = {
+    "init": "first_start:init",
+    "user": "accounts.cli:user_group",
+    "api-account": "accounts.cli:api_account_group",
+    "group": "groups.cli:group_group",
+    "installer": "installers.cli:installer_group",
+    "client": "clients.cli:client_group",
+    "db": "first_start:db_group",
+    "push": "push.cli:push",
+    "serve": "serve:serve",
+    "doctor": "doctor:doctor",
+}
+"""Command → its module and name. Imported when asked for: a server that runs for months
+should not hold in memory what only other commands use."""
+
 
 class _Root(click.Group):
     """Tells an error as one line on standard error, and exits with its own status."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, name = _COMMANDS[cmd_name].split(":")
+        command = getattr(import_module(f"tremplin_server.{module}"), name)
+        assert isinstance(command, click.Command), "the table names commands"
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -78,18 +97,3 @@ def main(ctx: click.Context, file: Path | None) -> None:
     site = Site(lambda: config.load(os.environ, file), _open)
     ctx.obj = site
     ctx.call_on_close(site.close)
-
-
-for command in (
-    init,
-    accounts.user_group,
-    accounts.api_account_group,
-    groups.group_group,
-    installers.installer_group,
-    clients.client_group,
-    db_group,
-    push.push,
-    serve,
-    doctor,
-):
-    main.add_command(command)

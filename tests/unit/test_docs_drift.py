@@ -131,7 +131,9 @@ def test_every_path_of_the_api_is_documented(app: Flask) -> None:
 
 
 def _commands(group: click.Group, words: str) -> Iterable[str]:
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         yield f"{words} {name}"
         if isinstance(command, click.Group):
             yield from _commands(command, f"{words} {name}")

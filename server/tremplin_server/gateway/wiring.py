@@ -7,7 +7,8 @@ from pathlib import Path
 from tremplin_server.config import Config
 from tremplin_server.db import Publisher
 from tremplin_server.gateway.bus import Bus, LocalBus, SocketPublisher
-from tremplin_server.gateway.postgres_bus import NotifyPublisher, PostgresBus
+
+# PostgreSQL's driver is imported where it is used: SQLite needs none of its memory.
 
 
 def bus_socket(config: Config) -> Path:
@@ -19,6 +20,8 @@ def bus_for(config: Config) -> Bus:
     """Return the bus of a worker."""
     if config.sqlite:
         return LocalBus(bus_socket(config))
+    from tremplin_server.gateway.postgres_bus import PostgresBus
+
     return PostgresBus(config.effective_database_url)
 
 
@@ -26,4 +29,6 @@ def command_publisher(config: Config) -> Publisher:
     """Return where a command leaves notices for the workers that run, if any do."""
     if config.sqlite:
         return SocketPublisher(bus_socket(config))
+    from tremplin_server.gateway.postgres_bus import NotifyPublisher
+
     return NotifyPublisher(config.effective_database_url)
