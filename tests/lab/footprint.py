@@ -62,7 +62,11 @@ def _files(disk: Path, base: Path) -> list[str]:
         for name in (*directories, *names):
             path = Path(directory, name)
             inside = str(path.relative_to(disk))
-            details = path.lstat()
+            try:
+                details = path.lstat()
+            except FileNotFoundError:
+                # It went while we looked: an uninstallation is at work.
+                continue
             deleted = stat.S_ISCHR(details.st_mode) and details.st_rdev == 0
             known = (base / inside).is_dir() or _RANK.sub(r"\1", inside) in ranked
             if not deleted and not known:

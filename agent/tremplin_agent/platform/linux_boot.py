@@ -61,6 +61,7 @@ def systemd_unit(directory: Path, user: str, system: bool) -> str:
         "\n"
         "[Service]\n"
         "Type=simple\n"
+        "SyslogIdentifier=tremplin-jump-client\n"
         f"{identity}{prepare}"
         f"ExecStart=/bin/sh {script} run\n"
         f"ExecStopPost={privileged}/bin/sh {script} reap\n"
