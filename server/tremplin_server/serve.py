@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import logging as std_logging
 import os
 import ssl
@@ -135,6 +136,7 @@ class GunicornApplication(BaseApplication):  # type: ignore[misc] # gunicorn has
             "loglevel": "warning",
             "control_socket_disable": True,
             "proc_name": "tremplin",
+            "pre_fork": _pre_fork,
             "child_exit": _child_exit,
         }
         for name, value in settings.items():
@@ -142,6 +144,13 @@ class GunicornApplication(BaseApplication):  # type: ignore[misc] # gunicorn has
 
     def load(self) -> Application:
         return Application(self.config)
+
+
+def _pre_fork(_arbiter: Arbiter, _worker: TremplinWorker) -> None:
+    # What stands here lives as long as the worker. Frozen, the collector of the worker does
+    # not touch it, and its pages stay shared with the master.
+    gc.collect()
+    gc.freeze()
 
 
 def _child_exit(_arbiter: Arbiter, worker: TremplinWorker) -> None:
