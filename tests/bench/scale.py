@@ -80,9 +80,10 @@ def _count(name: str, fleets: Fleets, count: int, seconds: float) -> Figure:
 
 
 def _per_agent(name: str, before: memory.Memory, after: memory.Memory, count: int) -> Figure:
-    rss = (after.rss - before.rss) / count / 1024
-    note = f"TLS included, difference of anonymous PSS over {count}; RSS {rss:.1f} KiB"
-    each = (after.anonymous - before.anonymous) / count / 1024
+    """RSS, because PSS also counts what worker and master cease to share, once, with time."""
+    pss = (after.anonymous - before.anonymous) / count / 1024
+    note = f"TLS included, RSS difference over {count}; anonymous PSS {pss:.1f} KiB"
+    each = (after.rss - before.rss) / count / 1024
     return Figure(name, "server memory per idle agent", each, targets.PER_AGENT, note)
 
 
