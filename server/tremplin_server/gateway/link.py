@@ -101,7 +101,7 @@ class SettledLink(asyncio.Protocol):
             assert isinstance(event, Frame), "the handshake is over"
             self._take(event)
         self._flush()
-        if self._core.close_expected():
+        if self._core.close_rcvd is not None or self._core.parser_exc is not None:
             self._transport.close()
 
     def eof_received(self) -> bool:
