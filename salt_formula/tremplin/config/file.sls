@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+{%- set tplroot = tpldir.split("/")[0] %}
+{%- from tplroot ~ "/map.jinja" import mapdata as tremplin with context %}
+{%- from tplroot ~ "/libtofs.jinja" import files_switch with context %}
+{#- The CA of the server, for a host that calls the API by itself. #}
+{%- set place = tremplin.api.get("ca_path") or tremplin.config.ca_file %}
+{%- set named = salt["config.get"]("tremplin:tofs:source_files:tremplin-config-file", []) %}
+{%- set wanted = tremplin.supported and place and (tremplin.config.ca or named) %}
+{%- if wanted %}
+
+tremplin-config-file:
+  file.managed:
+    - name: {{ place | json }}
+    - source: {{ files_switch(["ca.pem.jinja"], "tremplin-config-file") | load_yaml | json }}
+    - template: jinja
+    - mode: '0644'
+    - context:
+        ca: {{ tremplin.config.ca | json }}
+{%- endif %}
