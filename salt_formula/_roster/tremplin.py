@@ -8,17 +8,16 @@ server's bastion, on whatever network it is.
     # /etc/salt/master.d/tremplin.conf, beside tremplin:api
     tremplin:
       roster:
-        account: salt                        # who signs in at the bastion
-        priv: /etc/salt/pki/master/ssh/tremplin_ed25519
-        bastion: tremplin.example.net:8022   # the host of api:url and port 8022 by default
+        priv: /etc/salt/pki/master/ssh/salt-ssh.rsa  # this key of salt-ssh by default
+        bastion_user: technician                     # the API account by default
 
 .. code-block:: bash
 
     salt-ssh --roster tremplin '*' test.ping
 
 The public half of the key is registered on the server for that account. Targets are named by
-their declared keys, then by name; the host keys are the server's, so nothing is trusted at
-first sight. ``-o``-options of other rosters are not needed.
+their declared keys, else by name. The host keys are those that the server has pinned, and are
+checked at both ends of the jump: nothing is trusted at first sight.
 """
 
 from __future__ import annotations
@@ -26,12 +25,11 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
+import shlex
 import sys
-from urllib.parse import urlsplit
 
-PORT = 8022
-REACHABLE = ("online",)
-KNOWN_HOSTS = "/known-hosts"
+CONNECTED = ("online",)
+KEEPALIVE_SECONDS = 30
 
 
 def __virtual__():  # noqa: N807 - Salt's own name
@@ -54,71 +52,64 @@ def targets(tgt, tgt_type="glob", **_unused):
     records = __utils__["tremplin.pages"](client, "/jump-client")
     chosen = {
         name: record
-        for name, record in named(records).items()
-        if record["state"] in REACHABLE and _matches(name, tgt, tgt_type)
+        for name, record in named(records)
+        if record["state"] in CONNECTED and _matches(name, tgt, tgt_type)
     }
     if not chosen:
         return {}
-    known_hosts = _known_hosts(__utils__["tremplin.text"](client, KNOWN_HOSTS))
-    way = Way(account["url"], wanted, known_hosts)
+    bastion = client.get("/bastion")
+    priv = wanted.get("priv") or os.path.join(__opts__["pki_dir"], "ssh", "salt-ssh.rsa")
+    options = ssh_options(
+        bastion["host"],
+        bastion["port"],
+        wanted.get("bastion_user") or bastion["user"],
+        _known_hosts(__utils__["tremplin.text"](client, "/known-hosts")),
+        priv,
+    )
     defaults = __opts__.get("roster_defaults", {})
-    return {name: dict(defaults, **way.target(record)) for name, record in chosen.items()}
-
-
-class Way:
-    """How salt-ssh comes to a host. known_hosts: path of a file with every host's key."""
-
-    def __init__(self, url, wanted, known_hosts):
-        bastion = urlsplit("//" + str(wanted.get("bastion") or ""))
-        self.host = bastion.hostname or urlsplit(url).hostname
-        self.port = bastion.port or PORT
-        self.account = wanted.get("account") or ""
-        self.priv = wanted.get("priv") or ""
-        self.known_hosts = known_hosts
-
-    def target(self, record):
-        """Return the roster's entry of one Jump Client.
-
-        The name in the channel is the record's id: unique, and without spaces.
-        """
-        entry = {
-            "host": str(record["id"]),
-            "port": 22,
-            "user": record.get("run_as") or "root",
-            "ssh_options": [
-                f"ProxyCommand={quoted(self.proxy_command())}",
-                f"UserKnownHostsFile={self.known_hosts}",
-                "StrictHostKeyChecking=yes",
-                f"HostKeyAlias={record['id']}",
-            ],
-        }
-        if self.priv:
-            entry["priv"] = self.priv
-        return entry
-
-    def proxy_command(self):
-        """Return the command that leads to a host: `ssh -W` at the bastion, as the account."""
-        words = ["ssh", "-W", "%h:%p", "-p", str(self.port)]
-        words += ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"]
-        words += ["-o", f"UserKnownHostsFile={self.known_hosts}"]
-        if self.priv:
-            words += ["-o", "IdentitiesOnly=yes", "-i", self.priv]
-        return " ".join([*words, f"{self.account}@{self.host}" if self.account else self.host])
-
-
-def quoted(command):
-    """Return an option's value that has spaces, as salt-ssh's command line needs it."""
-    return f'"{command}"'
+    return {name: dict(defaults, **entry(record, options, priv)) for name, record in chosen.items()}
 
 
 def named(records):
-    """Return name -> record: by declared key, else by name, else by id; unique."""
-    found = {}
-    for record in records:
-        words = (record.get("external_id"), record.get("name"), str(record["id"]))
-        name = next(word for word in words if word and word not in found)
-        found[name] = record
+    """Return each record with a name that no other has: a second one gets its id behind it."""
+    taken = set()
+    found = []
+    for record in sorted(records, key=lambda record: record["id"]):
+        name = record.get("external_id") or record.get("name") or str(record["id"])
+        if name in taken:
+            name = f"{name}-id-{record['id']}"
+        taken.add(name)
+        found.append((name, record))
     return found
+
+
+def entry(record, options, priv):
+    """Return the roster's entry of one Jump Client: its id as a host name, and the way."""
+    return {
+        "host": f"id-{record['id']}",
+        # Whatever name is asked for, the agent's own account answers.
+        "user": record.get("run_as") or "root",
+        "priv": priv,
+        "ssh_options": options,
+    }
+
+
+def ssh_options(host, port, user, known_hosts, priv):
+    """Return the options of the way through the bastion, whose key is checked as well.
+
+    ssh hands no option of its command line on to a ProxyJump, hence the command. salt-ssh
+    splits its command line as a shell does, hence the quotes.
+    """
+    checked = [f"UserKnownHostsFile={known_hosts}", "StrictHostKeyChecking=yes"]
+    jump = ["BatchMode=yes", f"ServerAliveInterval={KEEPALIVE_SECONDS}", f"IdentityFile={priv}"]
+    words = ["ssh"]
+    for option in [*jump, *checked]:
+        words += ["-o", option]
+    words += ["-p", str(port), "-l", user]
+    # What stands in the command is expanded once more, by the ssh that starts it.
+    command = " ".join(shlex.quote(word).replace("%", "%%") for word in words)
+    command += " -W %h:%p " + shlex.quote(host).replace("%", "%%")
+    return [*map(shlex.quote, checked), shlex.quote("ProxyCommand=" + command)]
 
 
 def _matches(name, tgt, tgt_type):

@@ -158,7 +158,7 @@ def _ours(
                 )
             if strict and found["complete"] and not found["readable"]:
                 raise PlanError(
-                    "the state in {} cannot be read by {}; run Salt as root".format(target, host["user"])
+                    "the state in {} cannot be read by {}; use root".format(target, host["user"])
                 )
             free = True
         else:
