@@ -257,42 +257,54 @@ def _account():
 
 
 def _link(source=None):
+    """Return the way from here to the server.
+
+    What the links call back gets Salt's functions now: while a function of `_utils` runs, its
+    loader's names are in force, and it has neither `__salt__` nor `__utils__`.
+    """
     account = _account()
     if account is not None:
         return __utils__["tremplin.direct"](account, __opts__["cachedir"])
     if __opts__.get("file_client") != "local" and "master_uri" in __opts__:
-        return __utils__["tremplin.through"](_ask, _fetch)
-    return __utils__["tremplin.unseen"](_fetch, source or "")
+        return __utils__["tremplin.through"](_asking(), _fetching())
+    return __utils__["tremplin.unseen"](_fetching(), source or "")
 
 
-def _ask(deed, arguments):
-    """Return what the master's runner answers."""
-    private = _private_key()
-    text = __utils__["tremplin.request"](private, __opts__["id"], deed, arguments)
-    answer = __salt__["publish.runner"](RUNNER, [text])
-    if isinstance(answer, dict) and "error" in answer:
-        raise __utils__["tremplin.failure"](answer["error"])
-    if not isinstance(answer, dict) or "result" not in answer:
-        raise __utils__["tremplin.unreachable"](
-            f"the master did not run {RUNNER} for {__opts__['id']}: its peer_run has to allow "
-            f"it, and its runners have to be synchronised ({answer or 'no answer'})"
-        )
-    if answer.get("sealed"):
-        secret = __utils__["tremplin.unseal"](private, answer["sealed"])
-        return dict(answer["result"], key_info=secret)
-    return answer["result"]
-
-
-def _private_key():
+def _asking():
+    """Return a function that has the master's runner do a deed."""
+    minion = __opts__["id"]
     with open(os.path.join(__opts__["pki_dir"], "minion.pem"), "rb") as file:
-        return file.read()
+        private = file.read()
+    runner = __salt__["publish.runner"]
+    request, unseal = __utils__["tremplin.request"], __utils__["tremplin.unseal"]
+    failure, unreachable = __utils__["tremplin.failure"], __utils__["tremplin.unreachable"]
+
+    def ask(deed, arguments):
+        answer = runner(RUNNER, [request(private, minion, deed, arguments)])
+        if isinstance(answer, dict) and "error" in answer:
+            raise failure(answer["error"])
+        if not isinstance(answer, dict) or "result" not in answer:
+            raise unreachable(
+                f"the master did not run {RUNNER} for {minion}: its peer_run has to allow it, "
+                f"and its runners have to be synchronised ({answer or 'no answer'})"
+            )
+        if answer.get("sealed"):
+            return dict(answer["result"], key_info=unseal(private, answer["sealed"]))
+        return answer["result"]
+
+    return ask
 
 
-def _fetch(source):
-    """Return a file of the file server, of this host or of the network."""
+def _fetching():
+    """Return a function that brings a file of the file server, of this host or of the network."""
     saltenv = __opts__.get("saltenv") or "base"
-    path = __salt__["cp.cache_file"](source, saltenv)
-    if not path:
-        raise __utils__["tremplin.failure"](f"there is no file {source}")
-    with open(path, "rb") as file:
-        return file.read()
+    cache, failure = __salt__["cp.cache_file"], __utils__["tremplin.failure"]
+
+    def fetch(source):
+        path = cache(source, saltenv)
+        if not path:
+            raise failure(f"there is no file {source}")
+        with open(path, "rb") as file:
+            return file.read()
+
+    return fetch
