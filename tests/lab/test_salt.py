@@ -1,0 +1,303 @@
+"""The formula on real hosts: a real master, real minions, reboots, kills, power cuts."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.lab import expect, footprint, network, salt_trees
+from tests.lab.api import Api
+from tests.lab.conftest import HostFactory
+from tests.lab.controller import Controller
+from tests.lab.footprint import Footprint
+from tests.lab.host import Host
+from tests.lab.lab import CACHE, Lab
+from tests.lab.site import URL, Site
+from tests.lab.test_interruptions import INSTALL_SIGNS, REMOVAL_SIGNS, _CutWhen
+from tests.lab.wait import until
+from tests.salt_master import Master, Ran
+
+pytestmark = pytest.mark.timeout(900)
+
+BASES = ("bookworm-systemd", "bookworm-sysv", "bullseye-systemd")
+PILLAR: dict[str, Any] = {"scope": "system", "jc_jump_group": "jumpgroup:lab", "jc_tag": "one"}
+TREE = f"/{salt_trees.PLACE}"
+MINION_PROGRAM = f"""#!/bin/sh
+export PYTHONPATH={TREE} PYTHONDONTWRITEBYTECODE=1 PYTHONWARNINGS=ignore
+exec /usr/bin/python3 -c 'from salt.scripts import {{program}}; {{program}}()' "$@"
+"""
+_numbers = count(1)
+
+
+@dataclass
+class Salted:
+    """Hosts that run salt-minion, and their master."""
+
+    master: Master
+    hosts: list[Host]
+    before: dict[str, Footprint]
+
+    @property
+    def names(self) -> list[str]:
+        return [here.name for here in self.hosts]
+
+    @property
+    def all(self) -> str:
+        """The target that means all of them."""
+        return ",".join(self.names)
+
+    def apply(self, name: str = "tremplin", **variables: object) -> Ran:
+        """Have all minions apply a part of the formula, which must succeed."""
+        return self.master.apply(self.all, name, **variables).fine(*self.names)
+
+    def changed(self, done: Ran) -> dict[str, list[str]]:
+        return {name: done.changed(name) for name in self.names}
+
+    def nobody(self) -> dict[str, list[str]]:
+        return {name: [] for name in self.names}
+
+    def wait(self) -> None:
+        """Wait until all minions answer."""
+        until(self.master.up(*self.names), "the minions", seconds=120, every=0.5)
+
+
+@pytest.fixture
+def master(lab: Lab, site: Site) -> Iterator[Master]:
+    """A salt-master beside the server, at 10.77.0.1, with an API account of its own."""
+    known = site.credentials("salt")
+    made = Master(
+        CACHE / "run" / lab.run / f"_master{next(_numbers)}",
+        {
+            "url": URL,
+            "client_id": known["TREMPLIN_CLIENT_ID"],
+            "client_secret": known["TREMPLIN_CLIENT_SECRET"],
+            "ca_path": str(site.ca),
+        },
+        address=network.SERVER_ADDRESS,
+        prefix=("ip", "netns", "exec", lab.namespace),
+        # A socket's path has 107 characters at most.
+        sock_dir=f"/run/tremplin-salt-{lab.run}-{os.getpid()}",
+    )
+    made.give(PILLAR)
+    made.start()
+    until(lambda: made.run("saltutil.sync_all").status == 0, "the master", seconds=60, every=0.5)
+    yield made
+    made.kill()
+
+
+@pytest.fixture
+def salted(host: HostFactory, master: Master) -> Any:
+    """Make hosts with running minions: `salted(base, …)`."""
+
+    def make(*bases: str, **options: Any) -> Salted:
+        hosts = [host(base, on=False, **options) for base in bases]
+        for here in hosts:
+            salt_trees.give(here)
+            here.power_on()
+            here.wait_ssh()
+            _start_minion(here)
+        found = Salted(master, hosts, {})
+        found.wait()
+        # What Salt leaves on a host by itself is there before.
+        master.salt(found.all, "saltutil.sync_all")
+        found.before = {here.name: footprint.of(here) for here in hosts}
+        return found
+
+    return make
+
+
+def _start_minion(here: Host) -> None:
+    """Have cron, which every base has, start salt-minion at boot, and start it now."""
+    settings = {
+        "id": here.name,
+        "master": network.SERVER_ADDRESS,
+        "enable_fqdns_grains": False,
+        "random_reauth_delay": 1,
+        "recon_default": 500,
+        "recon_max": 2000,
+        "acceptance_wait_time": 1,
+        "auth_timeout": 5,
+        "log_level_logfile": "info",
+    }
+    here.run("mkdir -p /etc/salt /etc/cron.d").checked()
+    here.put(yaml.safe_dump(settings).encode(), "/etc/salt/minion")
+    for name in ("minion", "call"):
+        function = "salt_" + name
+        content = MINION_PROGRAM.replace("{program}", function)
+        here.put(content.encode(), f"/usr/local/bin/salt-{name}", mode="0755")
+    line = "@reboot root /usr/local/bin/salt-minion -d\n"
+    here.put(line.encode(), "/etc/cron.d/salt-minion")
+    here.run("/usr/local/bin/salt-minion -d").checked()
+
+
+def test_the_line_with_three_minions(salted: Any, api: Api) -> None:
+    here: Salted = salted(*BASES)
+    foreseen = here.apply(test=True)
+    for name in here.names:
+        assert "install: the host has no Jump Client" in foreseen.comments(name)
+    assert api.clients() == [] or not [r for n in here.names for r in api.clients(external_id=n)]
+
+    done = here.master.salt(here.all, "state.highstate").fine(*here.names)
+    assert here.changed(done) == {name: ["tremplin-package-install"] for name in here.names}
+    first = {host.name: expect.in_step(host, api) for host in here.hosts}
+    assert {record["install_mode"] for record in first.values()} == {"service"}
+    assert here.changed(here.apply()) == here.nobody()
+    for host in here.hosts:
+        secret = host.run("grep -rlE 'eyJ|client_secret' /etc/salt /var/cache/salt /var/log/salt")
+        assert secret.out == "", "neither a key info nor the account is on the host"
+    assert '"key_info": "' not in here.master.log
+
+    for host in here.hosts:
+        host.reboot()
+    here.wait()
+    for host in here.hosts:
+        assert expect.in_step(host, api, seconds=60)["id"] == first[host.name]["id"]
+    assert here.changed(here.apply()) == here.nobody()
+
+    here.master.give(PILLAR | {"jc_tag": "two"}, **{here.names[0]: {"jc_comments": "only here"}})
+    here.master.salt(here.all, "saltutil.refresh_pillar", **{"wait": True})
+    assert "changed in place" in here.apply(test=True).comments(here.names[0])
+    here.apply()
+    tags = {name: (api.client(name) or {}).get("tag") for name in here.names}
+    assert tags == dict.fromkeys(here.names, "two")
+    assert (api.client(here.names[0]) or {})["comments"] == "only here"
+
+    done = here.apply("tremplin.clean")
+    assert here.changed(done) == {name: ["tremplin-package-clean"] for name in here.names}
+    for host in here.hosts:
+        expect.gone(host, api, here.before[host.name])
+    assert here.changed(here.apply("tremplin.clean")) == here.nobody()
+
+
+def test_orchestrated(salted: Any, api: Api) -> None:
+    here: Salted = salted("bookworm-systemd", "bookworm-sysv")
+    target = {"target": here.all, "target_type": "list"}
+    here.master.run("state.orchestrate", "orch.deploy", pillar=target).checked()
+    for host in here.hosts:
+        expect.in_step(host, api)
+    drift = here.master.run("tremplin.drift", here.all, tgt_type="list").checked().answer
+    assert (drift["missing"], drift["not_online"]) == ([], [])
+
+    gone = here.hosts[1]
+    gone.run(f"{expect.DIRECTORY}/uninstall --local").checked()
+    api.wait_state(gone.name, "offline")
+    plan = here.master.run("tremplin.reconcile", here.all, tgt_type="list", test=True).answer
+    assert plan["applied"] == [gone.name]
+    here.master.run("tremplin.reconcile", here.all, tgt_type="list").checked()
+    expect.in_step(gone, api)
+
+    here.master.run("state.orchestrate", "orch.remove", pillar=target).checked()
+    for host in here.hosts:
+        expect.gone(host, api, here.before[host.name])
+
+
+def test_a_deleted_key_takes_the_record_along(salted: Any, api: Api) -> None:
+    here: Salted = salted("bookworm-systemd")
+    (host,) = here.hosts
+    here.apply()
+    expect.in_step(host, api)
+    here.master.key("-d", host.name).checked()
+    until(lambda: api.client(host.name) is None, "the record to go", seconds=60)
+    # The agent was online, so it removes itself.
+    expect.clean(host, here.before[host.name], seconds=60)
+    assert not [t for t in api.tombstones() if t["external_id"] == host.name]
+
+
+def test_a_minion_gets_nothing_of_another(salted: Any, api: Api) -> None:
+    here: Salted = salted("bookworm-systemd")
+    (host,) = here.hosts
+    said = here.master.salt(host.name, "tremplin.installed", "web-of-others", scope="system")
+    assert "is not the declared key of the minion" in said.output
+    said = here.master.salt(host.name, "tremplin.record_absent", "web-of-others")
+    assert "is not the declared key of the minion" in said.output
+    assert api.client("web-of-others") is None
+    here.master.give(PILLAR | {"jc_external_id": "web-of-others"})
+    here.master.salt(host.name, "saltutil.refresh_pillar", wait=True)
+    here.apply()
+    assert (api.client("web-of-others") or {})["state"] == "online"
+    here.apply("tremplin.clean")
+    assert api.client("web-of-others") is None
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_power_cut_while_installing(salted: Any, api: Api, base: str) -> None:
+    here: Salted = salted(base)
+    (host,) = here.hosts
+    for sign in (INSTALL_SIGNS[0], INSTALL_SIGNS[2], INSTALL_SIGNS[-1]):
+        _cut(here, host, sign, "tremplin")
+        here.apply()
+        expect.in_step(host, api, seconds=60)
+        assert here.changed(here.apply()) == here.nobody()
+        here.apply("tremplin.clean")
+        expect.gone(host, api, here.before[host.name])
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_power_cut_while_removing(salted: Any, api: Api, base: str) -> None:
+    here: Salted = salted(base)
+    (host,) = here.hosts
+    for sign in (REMOVAL_SIGNS[0], REMOVAL_SIGNS[1], REMOVAL_SIGNS[-1]):
+        here.apply()
+        expect.in_step(host, api, seconds=60)
+        _cut(here, host, sign, "tremplin.clean")
+        here.apply("tremplin.clean")
+        expect.gone(host, api, here.before[host.name])
+
+
+def test_master_and_server_killed_in_the_middle(salted: Any, api: Api, site: Site) -> None:
+    here: Salted = salted("bookworm-systemd")
+    (host,) = here.hosts
+    for victim in (here.master, site):
+        running = here.master.start_run("salt", host.name, "state.apply", "tremplin")
+        until(lambda: host.run("ls -d /root/.tremplin-push-*").status == 0, "the push", every=0.01)
+        victim.kill()
+        victim.start()
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+        here.wait()
+        until(lambda: host.run("pgrep -f state.apply").status != 0, "the minion's run", seconds=200)
+        here.apply()
+        expect.in_step(host, api, seconds=60)
+        assert here.changed(here.apply()) == here.nobody()
+        here.apply("tremplin.clean")
+        expect.gone(host, api, here.before[host.name])
+
+
+def test_from_ansible_and_back(salted: Any, api: Api, controller: Controller) -> None:
+    here: Salted = salted("bookworm-systemd")
+    (host,) = here.hosts
+    wanted = {"tremplin_jc_jump_group": "jumpgroup:lab", "tremplin_scope": "system"}
+    controller.deploy(host, **wanted).checked()
+    first = expect.in_step(host, api)
+    assert here.changed(here.apply())[host.name] == ["tremplin-package-install"], "the tag"
+    assert expect.in_step(host, api)["id"] == first["id"]
+    assert not controller.deploy(host, **wanted).checked().changed
+    here.apply("tremplin.clean")
+    assert not controller.remove(host, **wanted).checked().changed
+    expect.gone(host, api, here.before[host.name])
+
+
+def test_behind_nat(salted: Any, api: Api) -> None:
+    here: Salted = salted("bookworm-systemd", nat=True)
+    (host,) = here.hosts
+    here.apply()
+    expect.in_step(host, api)
+    here.apply("tremplin.clean")
+    expect.gone(host, api, here.before[host.name])
+
+
+def _cut(here: Salted, host: Host, sign: str, part: str) -> None:
+    """Pull the plug at a moment of a run, and have the host and its minion back."""
+    with _CutWhen(host, sign):
+        running = here.master.start_run("salt", "--timeout=5", host.name, "state.apply", part)
+        running.wait()
+    host.power_on()
+    host.wait_ssh()
+    here.wait()
