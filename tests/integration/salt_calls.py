@@ -73,6 +73,8 @@ class Minion:
             "grains": grains or {},
             "fileserver_backend": ["roots"],
             "enable_fqdns_grains": False,
+            # What a test adds is there at once.
+            "fileserver_list_cache_time": 0,
         }
         (directory / "etc" / "minion").write_text(yaml.safe_dump(settings))
         self.give(pillar or {})

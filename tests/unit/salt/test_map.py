@@ -29,7 +29,12 @@ HOSTS: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
         {"os_family": "Windows", "osarch": "AMD64", "kernel": "Windows"}, {"supported": True}),
 }  # fmt: skip
 PILLAR = {"jc_tag": "web", "scope": "system", "record": {"pinned_forever": True}}
-SHOW = "{%- from 'tremplin/map.jinja' import mapdata with context %}{{ mapdata | json }}"
+SHOW = """
+{%- from tpldir ~ "/map.jinja" import mapdata with context %}
+shown:
+  test.nop:
+    - mapdata: {{ mapdata | json }}
+"""
 
 
 def shown(minion: Minion) -> Any:
@@ -37,9 +42,9 @@ def shown(minion: Minion) -> Any:
     place = minion.directory / "states" / "tremplin"
     place.mkdir(parents=True, exist_ok=True)
     (place / "show.sls").write_text(SHOW)
-    call = minion.call("slsutil.renderer", "salt://tremplin/show.sls")
-    assert call.answer is not None, call.output
-    return call.answer
+    call = minion.call("state.show_low_sls", "tremplin.show")
+    assert call.answer, call.output
+    return call.answer[0]["mapdata"]
 
 
 @pytest.mark.parametrize("host", HOSTS)
