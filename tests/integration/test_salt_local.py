@@ -5,6 +5,7 @@ Other hosts, init systems, a real master, reboots and kills are in `tests/lab/te
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tremplin_agent.platform.linux_boot import service_name
 
 from tests.boxes import Box, box, payload
 from tests.integration.ansible_plays import Controller
@@ -83,7 +85,8 @@ class Line:
         assert self.server.api("GET", "/jump-client/tombstone?open=true")[1] == []
         assert self.here.contents() == []
         assert self.here.agents() + self.here.supervisors() == []
-        assert not list(Path.home().glob(".tremplin-push-*"))
+        digest = service_name(Path(self.pillar["install_dir"])).rpartition("-")[2]
+        assert not (Path.home() / f".tremplin-push-{digest}").exists()
 
 
 @pytest.fixture
@@ -254,13 +257,15 @@ FLOOR = "3006.28"
 def salt_3006() -> Path:
     """The program salt-call of the floor, in an environment of its own that is kept."""
     place = Path(__file__).parents[2] / ".cache" / "salt" / FLOOR
-    if not (place / "complete").exists():
-        shutil.rmtree(place, ignore_errors=True)
-        venv.create(place, with_pip=True)
-        subprocess.run(
-            [place / "bin" / "pip", "install", "-q", f"salt=={FLOOR}"], check=True, timeout=600
-        )
-        (place / "complete").touch()
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (place / "complete").exists():
+            shutil.rmtree(place, ignore_errors=True)
+            venv.create(place, with_pip=True)
+            install = [place / "bin" / "pip", "install", "-q", f"salt=={FLOOR}"]
+            subprocess.run(install, check=True, timeout=600)
+            (place / "complete").touch()
     return place / "bin" / "salt-call"
 
 
