@@ -28,6 +28,17 @@ pytestmark = pytest.mark.timeout(900)
 
 BASES = ("bookworm-systemd", "bookworm-sysv", "bullseye-systemd")
 PILLAR: dict[str, Any] = {"scope": "system", "jc_jump_group": "jumpgroup:lab", "jc_tag": "one"}
+INSTALLING = {
+    "bookworm-systemd": (INSTALL_SIGNS[0], INSTALL_SIGNS[2], INSTALL_SIGNS[-1]),
+    "bookworm-sysv": (INSTALL_SIGNS[1],),
+    "bullseye-systemd": (INSTALL_SIGNS[5],),
+}
+REMOVING = {
+    "bookworm-systemd": (REMOVAL_SIGNS[0], REMOVAL_SIGNS[-1]),
+    "bookworm-sysv": (REMOVAL_SIGNS[1],),
+    "bullseye-systemd": (REMOVAL_SIGNS[-1],),
+}
+"""The moments of `test_interruptions`, which tries them all, shared out among the bases."""
 TREE = f"/{salt_trees.PLACE}"
 MINION_PROGRAM = f"""#!/bin/sh
 export PYTHONPATH={TREE} PYTHONDONTWRITEBYTECODE=1 PYTHONWARNINGS=ignore
@@ -231,7 +242,7 @@ def test_a_minion_gets_nothing_of_another(salted: Any, api: Api) -> None:
 def test_power_cut_while_installing(salted: Any, api: Api, base: str) -> None:
     here: Salted = salted(base)
     (host,) = here.hosts
-    for sign in (INSTALL_SIGNS[0], INSTALL_SIGNS[2], INSTALL_SIGNS[-1]):
+    for sign in INSTALLING[base]:
         _cut(here, host, sign, "tremplin")
         here.apply()
         expect.in_step(host, api, seconds=60)
@@ -244,7 +255,7 @@ def test_power_cut_while_installing(salted: Any, api: Api, base: str) -> None:
 def test_power_cut_while_removing(salted: Any, api: Api, base: str) -> None:
     here: Salted = salted(base)
     (host,) = here.hosts
-    for sign in (REMOVAL_SIGNS[0], REMOVAL_SIGNS[1], REMOVAL_SIGNS[-1]):
+    for sign in REMOVING[base]:
         here.apply()
         expect.in_step(host, api, seconds=60)
         _cut(here, host, sign, "tremplin.clean")
