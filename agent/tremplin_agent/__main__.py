@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 USAGE = """usage: tremplin-agent COMMAND [--dir DIR]
 
   run        run the Jump Client that is installed in DIR
-  status     show what it knows: client id, phase, last contact
+  status     show what it knows: client id, phase, last contact, refusal
   disable    let nobody jump to this host until `enable`
   enable     end `disable`
   version    show the version
@@ -178,6 +178,7 @@ def _status(directory: Path, rest: List[str]) -> int:
         "phase": state.phase.value,
         "client_id": state.client_id,
         "last_contact": state.last_contact,
+        "refused": state.refused,
         "disabled": Store(facts.var).is_disabled,
     }
     sys.stdout.write(json.dumps(shown, indent=1) + "\n")

@@ -285,14 +285,24 @@ class Agent:
             self._store.enrolled(self._state)
             return
         log.info("online as Jump Client %d", action.client_id)
+        self._note_refusal("")
         self._contact(durable=False)
 
     def _turned_away(self, refused: TurnedAway) -> Ending:
         log.warning("the server refuses: %s %s", refused.code, refused.detail)
-        if self._state.phase is Phase.ENROLLED and refused.code not in _NO_PLACE_HERE:
-            self._contact(durable=False)
+        if self._state.phase is Phase.ENROLLED:
+            if refused.code not in _NO_PLACE_HERE:
+                self._contact(durable=False)
+            if refused.code in _NO_PLACE_HERE or refused.code in _KNOWS_ALREADY:
+                self._note_refusal(refused.code)
         wait = REFUSED_SECONDS if refused.final else refused.retry_after
         return Ending(self._backoff.busy(wait), refused=refused)
+
+    def _note_refusal(self, code: str) -> None:
+        """Write down, for who looks at this host, that the server has no place for it."""
+        if self._state.refused != code:
+            self._state = replace(self._state, refused=code)
+            self._store.save_state(self._state)
 
     async def _obey_removal(self, link: Link, order: RemoveYourself) -> Ending:
         """Make the decision durable, say so, and see whether the server noted it.

@@ -34,7 +34,8 @@ class State:
 
     server_key: base64 of the server's identity key, from the first welcome.
     last_contact: wall clock, seconds since the epoch. reason: `UninstallReason` value
-    and told: whether the server knows, once the phase is `removing`.
+    and told: whether the server knows, once the phase is `removing`. refused: the code
+    with which the server last denied this agent a place; empty once it is let in.
     """
 
     phase: Phase = Phase.NEW
@@ -43,6 +44,7 @@ class State:
     last_contact: float = 0.0
     reason: str = ""
     told: bool = False
+    refused: str = ""
 
 
 def write_durably(path: Path, content: bytes, mode: int = 0o600) -> None:
