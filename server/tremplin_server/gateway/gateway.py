@@ -67,10 +67,12 @@ class Gateway:
             self._bus.subscribe(topic, self._look_for_commands)
         self._bus.subscribe("client.close", self._close)
         self._bus.on_gap(lambda: self.spawn(self.catch_up()))
-        await self._bus.start()
         if self._peers is not None:
-            self._peers.start(self.hub)
-        await self._housekeeping.begin()
+            self._peers.listen(self.hub)
+        await self._bus.start()
+        living = await self._housekeeping.begin()
+        if self._peers is not None:
+            self._peers.start(living)
         self.live.start()
         self._background = [
             self._loop.create_task(run())

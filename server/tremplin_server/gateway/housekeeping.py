@@ -50,9 +50,12 @@ class Housekeeping:
         self._alone = alone
         self._next_sweep = time.monotonic() + FIRST_SWEEP_SECONDS
 
-    async def begin(self) -> None:
-        """Enter this worker; a lone one knows at once that all others are dead."""
-        await self._store.call(_begin, self._worker_id, self._alone)
+    async def begin(self) -> set[str]:
+        """Enter this worker and return the ids of the living ones.
+
+        A lone one knows at once that all others are dead.
+        """
+        return await self._store.call(_begin, self._worker_id, self._alone)
 
     async def beat(self) -> Beat:
         """Give a sign of life and do what is due."""
@@ -69,10 +72,14 @@ class Housekeeping:
         await self._store.call(_end, self._worker_id)
 
 
-def _begin(work: Work, worker_id: str, alone: bool) -> None:
+def _begin(work: Work, worker_id: str, alone: bool) -> set[str]:
     if alone:
         presence.take_over_dead_workers(work, work.now())
     _enter(work, worker_id)
+    # Committed before the others are looked up: of two that start together, the later one
+    # finds the earlier, and the earlier hears the later announce itself.
+    work.commit()
+    return _living(work)
 
 
 def _enter(work: Work, worker_id: str) -> None:
@@ -101,8 +108,12 @@ def _beat(work: Work, worker_id: str) -> Beat:
         count = presence.take_over_dead_workers(work, dead_before)
         if count:
             _log.warning("housekeeping.dead_worker", clients=count)
-    living = work.session.scalars(select(Worker.id).where(Worker.heartbeat_at >= dead_before))
-    return Beat(set(living), was_buried)
+    return Beat(_living(work), was_buried)
+
+
+def _living(work: Work) -> set[str]:
+    dead_before = work.now() - DEAD_AFTER
+    return set(work.session.scalars(select(Worker.id).where(Worker.heartbeat_at >= dead_before)))
 
 
 def _sweep(work: Work) -> int:
