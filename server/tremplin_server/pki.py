@@ -201,9 +201,8 @@ def _server(
         .sign(ca_key, hashes.SHA256())
     )
     _write(key_path, _private(key))
-    chain = (certificate, ca_certificate)
-    pem = b"".join(part.public_bytes(serialization.Encoding.PEM) for part in chain)
-    _write(certificate_path, pem, 0o644)
+    # Without its issuer: whoever trusts that has it, and it would cost every handshake.
+    _write(certificate_path, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
 
 
 def _still_good(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,6 @@ from tremplin_server.gateway.protocol import (
     Report,
     Send,
 )
-from tremplin_server.gateway.store import Move
 from tremplin_server.logging import logger
 from tremplin_server.permissions import Actor, ActorKind
 
@@ -162,9 +162,9 @@ class Connection:
         else:
             self._look_again = True
 
-    def present(self) -> Move:
-        """Return the move that says that this client is connected here."""
-        return Move(self._change(Event.CONNECTED), self.public_key)
+    def present(self) -> Change:
+        """Return the change that says that this client is connected here."""
+        return replace(self._change(Event.CONNECTED), public_key=self.public_key)
 
     # --- actions ----------------------------------------------------------------------------
 
@@ -223,7 +223,7 @@ class Connection:
             await self._gateway.store.call_as(self._actor(), _clone_refused, identity, action.hello)
             return self._machine.refused(error)
         change = self._change(Event.CONNECTED, action.hello)
-        waiting = await self._gateway.store.arrivals.submit(Move(change, self.public_key))
+        waiting = await self._gateway.store.arrivals.submit(change)
         if waiting is None:
             # Its key was revoked meanwhile; at its next try it hears so.
             self.abort()
@@ -280,7 +280,7 @@ class Connection:
         self._gateway.forget(self)
         if self.client_id and self._gateway.hub.leave(self):
             metrics.CONNECTIONS.set(len(self._gateway.hub))
-            self._gateway.write_later(Move(self._change(Event.DISCONNECTED)))
+            self._gateway.write_later(self._change(Event.DISCONNECTED))
 
     def _change(self, event: Event, hello: wire.Hello | None = None) -> Change:
         if hello is None:
@@ -294,6 +294,7 @@ class Connection:
             hello.version,
             hello.platform,
             hello.fingerprint,
+            self.public_key,
         )
 
     def _actor(self) -> Actor:

@@ -14,6 +14,7 @@ from tremplin_agent.wire import b64encode
 from tremplin_server import pki
 from tremplin_server.clients import commands
 from tremplin_server.clients.identity import site_identity
+from tremplin_server.clients.presence import Change
 from tremplin_server.config import Config
 from tremplin_server.db import Database, Work
 from tremplin_server.errors import CATALOGUE, TremplinError, Unavailable
@@ -26,7 +27,7 @@ from tremplin_server.gateway.link import Link
 from tremplin_server.gateway.live import LivePages
 from tremplin_server.gateway.liveness import Sweeper
 from tremplin_server.gateway.peers import BusPeers
-from tremplin_server.gateway.store import Move, Store
+from tremplin_server.gateway.store import Store
 from tremplin_server.logging import logger
 
 CATCH_UP_SECONDS = 15.0
@@ -123,9 +124,9 @@ class Gateway:
         """Run `work` beside its caller; what goes wrong is logged."""
         self._keep(self._loop.create_task(work))
 
-    def write_later(self, move: Move) -> None:
-        """Write a move without waiting for it; moves keep their order."""
-        self._keep(self.store.arrivals.put(move))
+    def write_later(self, change: Change) -> None:
+        """Write a change without waiting for it; changes keep their order."""
+        self._keep(self.store.arrivals.put(change))
 
     def _keep(self, future: asyncio.Future[Any]) -> None:
         self._tasks.add(future)
