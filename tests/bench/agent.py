@@ -37,6 +37,7 @@ from tremplin_agent.core.protocol import (
 from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
+from websockets.protocol import State
 from websockets.uri import WebSocketURI, parse_uri
 
 PLATFORM = "linux-64"
@@ -162,13 +163,13 @@ class Link(asyncio.Protocol):
 
     def send(self, message: wire.Message) -> None:
         """Send one message, if the link still stands."""
-        if self._transport is not None and not self._transport.is_closing():
+        if self._is_open:
             self._core.send_text(wire.encode(message).encode())
             self._flush()
 
     def ping(self) -> None:
         """Ask for a sign of life."""
-        if self._transport is not None and not self._transport.is_closing():
+        if self._is_open:
             self._core.send_ping(b"")
             self._flush()
 
@@ -176,6 +177,11 @@ class Link(asyncio.Protocol):
         """End the connection without a word, as a killed process does."""
         if self._transport is not None:
             self._transport.abort()
+
+    @property
+    def _is_open(self) -> bool:
+        closing = self._transport is None or self._transport.is_closing()
+        return not closing and self._core.state is State.OPEN
 
     def _flush(self) -> None:
         assert self._transport is not None
