@@ -67,7 +67,8 @@ def create_app(
         MAX_CONTENT_LENGTH=MAX_BODY,
         SQLALCHEMY_DATABASE_URI=_database_uri(config),
         SQLALCHEMY_ENGINE_OPTIONS=_engine_options(config),
-        SESSION_COOKIE_SECURE=config.tls,
+        # Behind a proxy of ours it is the proxy that speaks TLS.
+        SESSION_COOKIE_SECURE=config.tls or config.trusted_proxies > 0,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=timedelta(hours=12),
@@ -163,6 +164,9 @@ def _register_request_hooks(app: Flask, config: Config) -> None:
     def _finish(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.get("request_id", "")
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        if config.tls_certificate is not None:
+            # Not with our own authority: a browser that does not know it could not go on.
+            response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
         if request.path.startswith(rest.API_PREFIX):
             response.headers.setdefault("Cache-Control", "no-store")
             budget.tell(response)

@@ -176,6 +176,11 @@ CATALOGUE: dict[str, Entry] = {
     "server.running": Entry(
         500, 78, "another server already runs on {path}", "un autre serveur tourne déjà sur {path}"
     ),
+    "server.address": Entry(
+        500, 78, "cannot listen on {address}: {detail}; choose another with --bind and --port",
+        "impossible d'écouter sur {address} : {detail} ; choisissez-en une autre avec --bind "
+        "et --port",
+    ),
     "push.host": Entry(502, 9, "{host}: {detail}", "{host} : {detail}"),
     "push.unreachable": Entry(
         502, 9, "the host cannot be reached over SSH: {detail}",

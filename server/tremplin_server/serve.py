@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import gc
 import logging as std_logging
 import os
+import socket
 import ssl
 import sys
 import tempfile
@@ -72,6 +74,7 @@ def serve(site: Site, bind: str | None, port: int | None, workers: int | None) -
     os.umask(0o077)
     logging.configure(config.log_level, config.log_format)
     lock = _lock(config) if config.sqlite else None
+    _require_address(config)
     GunicornApplication(config).run()
     if lock is not None:
         os.close(lock)
@@ -113,6 +116,23 @@ def _lock(config: Config) -> int:
             if time.monotonic() > deadline:
                 raise TremplinError("server.running", path=config.data_dir) from None
             # The workers of a server that was killed need a moment to notice.
+            time.sleep(0.1)
+
+
+def _require_address(config: Config) -> None:
+    """Raise TremplinError when the address to listen on is not to be had."""
+    family = socket.AF_INET6 if ":" in config.bind else socket.AF_INET
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            with socket.create_server((config.bind, config.port), family=family):
+                return
+        except OSError as error:
+            # The workers of a server that was killed need a moment to notice.
+            if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                raise TremplinError(
+                    "server.address", address=f"{config.bind}:{config.port}", detail=os.strerror(error.errno or 0)
+                ) from error
             time.sleep(0.1)
 
 

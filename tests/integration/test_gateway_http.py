@@ -227,6 +227,16 @@ def test_the_doctor_fails_on_a_site_that_cannot_serve(tmp_path: Path) -> None:
         assert "tremplin db upgrade" in done.stderr
 
 
+def test_a_port_that_is_taken_is_one_clear_error(tmp_path: Path) -> None:
+    with servers(tmp_path) as made, socket.create_server(("127.0.0.1", 0)) as taken:
+        server = made.make()
+        done = server.run("serve", "--port", str(taken.getsockname()[1]))
+        assert done.returncode == 78
+        (line,) = done.stderr.splitlines()
+        assert "cannot listen on 127.0.0.1:" in line
+        assert "--port" in line
+
+
 # --- metrics ------------------------------------------------------------------------------
 
 
