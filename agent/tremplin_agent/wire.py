@@ -20,6 +20,10 @@ from tremplin_agent.codes import Code
 PROTOCOL_VERSION = 1
 CONTROL_PATH = "/agent/v1/control"
 CA_PATH = "/agent/v1/ca.pem"
+SESSION_PATH = "/agent/v1/session/"
+"""Followed by the session's id; a WebSocket whose binary frames are the bytes of SSH."""
+RECORDING_PATH = "/agent/v1/recording/"
+"""Followed by the session's id, a slash and the number of the terminal in it, from 1."""
 MAX_FRAME = 256 * 1024
 """Bytes of the largest control frame that either side accepts."""
 
@@ -28,6 +32,7 @@ SECRET_BYTES = 16
 _PROOF_LABEL = b"tremplin proof v1\0"
 _ENROL_LABEL = b"tremplin enrol v1\0"
 _COMMAND_LABEL = b"tremplin command v1\0"
+_RECORDING_LABEL = b"tremplin recording v1\0"
 
 
 class WireError(ValueError):
@@ -123,6 +128,11 @@ def command_bytes(command_id: str, kind: str, client_id: int, body: Mapping[str,
         separators=(",", ":"),
     )
     return _COMMAND_LABEL + text.encode()
+
+
+def recording_bytes(session_id: str, number: int, sha256: bytes) -> bytes:
+    """Return what an agent signs to upload the recording with that digest."""
+    return _RECORDING_LABEL + f"{session_id}/{number}/".encode() + sha256
 
 
 # --- messages -------------------------------------------------------------------------
@@ -279,16 +289,52 @@ class Drain:
     spread: float
 
 
+@dataclass(frozen=True)
+class SessionOpen:
+    """Dial `SESSION_PATH` with this one-time token as Bearer and serve SSH there.
+
+    Never stored and never repeated: a session waits for nobody. terms: see `Terms`.
+    """
+
+    TYPE = "session_open"
+    session_id: str
+    token: str = field(repr=False)
+    terms: Dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SessionClose:
+    """End this session now, with everything that it started. code: why."""
+
+    TYPE = "session_close"
+    session_id: str
+    code: str
+
+
+@dataclass(frozen=True)
+class SessionEnded:
+    """A session is over on the host, or was refused. code: why; empty for a plain end."""
+
+    TYPE = "session_ended"
+    session_id: str
+    code: str = ""
+    detail: str = ""
+
+
 AgentMessage = Union[
-    Hello, Enrol, Proof, Ack, Statistics, UserChanged, Disabled, Enabled, Uninstalled, Log
-]
-ServerMessage = Union[Challenge, Welcome, Refused, Command, Drain]
+    Hello, Enrol, Proof, Ack, Statistics, UserChanged, Disabled, Enabled, Uninstalled, Log,
+    SessionEnded,
+]  # fmt: skip
+ServerMessage = Union[Challenge, Welcome, Refused, Command, Drain, SessionOpen, SessionClose]
 Message = Union[AgentMessage, ServerMessage]
 
 AGENT_MESSAGES: Tuple[Type[Any], ...] = (
     Hello, Enrol, Proof, Ack, Statistics, UserChanged, Disabled, Enabled, Uninstalled, Log,
+    SessionEnded,
 )  # fmt: skip
-SERVER_MESSAGES: Tuple[Type[Any], ...] = (Challenge, Welcome, Refused, Command, Drain)
+SERVER_MESSAGES: Tuple[Type[Any], ...] = (
+    Challenge, Welcome, Refused, Command, Drain, SessionOpen, SessionClose,
+)  # fmt: skip
 _BY_TYPE: Dict[str, Type[Any]] = {m.TYPE: m for m in AGENT_MESSAGES + SERVER_MESSAGES}
 
 
@@ -310,6 +356,66 @@ class UninstallReason(str, Enum):
     COMMAND = "command"
     OFFLINE_LIMIT = "offline_limit"
     WINDOW_CLOSED = "window_closed"
+
+
+class Capability(str, Enum):
+    """What a session may do on the host."""
+
+    SHELL = "shell"
+    EXEC = "exec"
+    SFTP = "sftp"
+    FORWARD = "forward"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the server grants in a session; `SessionOpen.terms` is its JSON form.
+
+    keys: OpenSSH public keys (`ssh-ed25519 AAAA…`) that may sign in. open: whoever comes
+    through the tunnel is let in without a key, because the server vouches for him.
+    capabilities: `Capability` values. ports: TCP ports of the host's loopback that may be
+    forwarded to. expires_at: seconds since 1970. idle_seconds: without a byte the session
+    ends; 0 for never. record_bytes: most bytes that the recording of a terminal may have; 0
+    for none. technician: who it is, for the notice and the environment. notice: what to
+    write to the terminals of the host at the start; empty for nothing.
+    """
+
+    keys: Tuple[str, ...] = ()
+    open: bool = False
+    capabilities: Tuple[str, ...] = ()
+    ports: Tuple[int, ...] = ()
+    expires_at: float = 0.0
+    idle_seconds: int = 0
+    record_bytes: int = 0
+    technician: str = ""
+    notice: str = ""
+
+    def as_json(self) -> Dict[str, Any]:
+        """Return the JSON form."""
+        return {part.name: _jsonable(getattr(self, part.name)) for part in fields(self)}
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Terms:
+        """Return the terms of a JSON form, unknown names ignored; WireError if damaged."""
+        given = {part.name: body[part.name] for part in fields(cls) if part.name in body}
+        plain = cls()
+        for name, value in given.items():
+            usual = getattr(plain, name)
+            if isinstance(usual, tuple):
+                if not isinstance(value, list):
+                    raise WireError(f"{name}: wrong type")
+                given[name] = tuple(value)
+            elif isinstance(usual, float):
+                if isinstance(value, bool) or not isinstance(value, (int, float)):
+                    raise WireError(f"{name}: wrong type")
+                given[name] = float(value)
+            elif type(value) is not type(usual):
+                raise WireError(f"{name}: wrong type")
+        return cls(**given)
+
+
+def _jsonable(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 STATISTICS_FIELDS = (
@@ -386,11 +492,13 @@ def _checked(name: str, annotation: str, value: Any) -> Any:
 __all__: List[str] = [
     *(m.__name__ for m in AGENT_MESSAGES + SERVER_MESSAGES),
     "AgentMessage",
+    "Capability",
     "Code",
     "CommandKind",
     "KeyInfo",
     "Message",
     "ServerMessage",
+    "Terms",
     "UninstallReason",
     "WireError",
     "b64decode",
@@ -400,4 +508,5 @@ __all__: List[str] = [
     "encode",
     "enrol_bytes",
     "proof_bytes",
+    "recording_bytes",
 ]
