@@ -293,7 +293,7 @@ class Drain:
 class SessionOpen:
     """Dial `SESSION_PATH` with this one-time token as Bearer and serve SSH there.
 
-    Never stored and never repeated: a session waits for nobody. terms: see `Terms`.
+    Never stored and never repeated: a session waits for nobody. terms: see `tremplin_agent.terms`.
     """
 
     TYPE = "session_open"
@@ -356,66 +356,6 @@ class UninstallReason(str, Enum):
     COMMAND = "command"
     OFFLINE_LIMIT = "offline_limit"
     WINDOW_CLOSED = "window_closed"
-
-
-class Capability(str, Enum):
-    """What a session may do on the host."""
-
-    SHELL = "shell"
-    EXEC = "exec"
-    SFTP = "sftp"
-    FORWARD = "forward"
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What the server grants in a session; `SessionOpen.terms` is its JSON form.
-
-    keys: OpenSSH public keys (`ssh-ed25519 AAAA…`) that may sign in. open: whoever comes
-    through the tunnel is let in without a key, because the server vouches for him.
-    capabilities: `Capability` values. ports: TCP ports of the host's loopback that may be
-    forwarded to. expires_at: seconds since 1970. idle_seconds: without a byte the session
-    ends; 0 for never. record_bytes: most bytes that the recording of a terminal may have; 0
-    for none. technician: who it is, for the notice and the environment. notice: what to
-    write to the terminals of the host at the start; empty for nothing.
-    """
-
-    keys: Tuple[str, ...] = ()
-    open: bool = False
-    capabilities: Tuple[str, ...] = ()
-    ports: Tuple[int, ...] = ()
-    expires_at: float = 0.0
-    idle_seconds: int = 0
-    record_bytes: int = 0
-    technician: str = ""
-    notice: str = ""
-
-    def as_json(self) -> Dict[str, Any]:
-        """Return the JSON form."""
-        return {part.name: _jsonable(getattr(self, part.name)) for part in fields(self)}
-
-    @classmethod
-    def from_json(cls, body: Mapping[str, Any]) -> Terms:
-        """Return the terms of a JSON form, unknown names ignored; WireError if damaged."""
-        given = {part.name: body[part.name] for part in fields(cls) if part.name in body}
-        plain = cls()
-        for name, value in given.items():
-            usual = getattr(plain, name)
-            if isinstance(usual, tuple):
-                if not isinstance(value, list):
-                    raise WireError(f"{name}: wrong type")
-                given[name] = tuple(value)
-            elif isinstance(usual, float):
-                if isinstance(value, bool) or not isinstance(value, (int, float)):
-                    raise WireError(f"{name}: wrong type")
-                given[name] = float(value)
-            elif type(value) is not type(usual):
-                raise WireError(f"{name}: wrong type")
-        return cls(**given)
-
-
-def _jsonable(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
 
 
 STATISTICS_FIELDS = (
@@ -492,13 +432,11 @@ def _checked(name: str, annotation: str, value: Any) -> Any:
 __all__: List[str] = [
     *(m.__name__ for m in AGENT_MESSAGES + SERVER_MESSAGES),
     "AgentMessage",
-    "Capability",
     "Code",
     "CommandKind",
     "KeyInfo",
     "Message",
     "ServerMessage",
-    "Terms",
     "UninstallReason",
     "WireError",
     "b64decode",
