@@ -1,0 +1,1 @@
+"""Sessions: who reaches which host, through what, and what is kept of it."""
