@@ -1,1 +1,1 @@
-"""Sessions: who reaches which host, through what, and what is kept of it."""
+"""Sessions: who reaches which host, from when to when, and what was recorded."""
