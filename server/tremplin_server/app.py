@@ -24,10 +24,11 @@ import tremplin_server.audit.models
 import tremplin_server.clients.models
 import tremplin_server.groups.models
 import tremplin_server.installers.models
-import tremplin_server.policies.models  # noqa: F401 - metadata knows what was imported
+import tremplin_server.policies.models
+import tremplin_server.sessions.models  # noqa: F401 - metadata knows what was imported
 from tremplin_server import console, i18n, rest
 from tremplin_server.accounts import api as accounts
-from tremplin_server.accounts import tokens
+from tremplin_server.accounts import key_api, tokens
 from tremplin_server.audit import api as audit
 from tremplin_server.clients import api as clients
 from tremplin_server.clock import Clock, SystemClock
@@ -90,6 +91,7 @@ def _register_features(app: Flask) -> None:
     for blueprint in (
         accounts.users,
         accounts.api_accounts,
+        key_api.own_keys,
         groups.blp,
         groups.roles_blp,
         policies.jump_policies,

@@ -1,0 +1,492 @@
+"""The life of a session: asked for, redeemed, open, ended; who may do what, and the limits.
+
+    start ──ticket──▶ redeem ──▶ (the agent's end arrives) opened ──▶ ended
+                                      `end` may come at any time
+
+Nothing here waits for a host: the gateway's `SessionHub` brings the two ends together and
+writes what became of it.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select, text
+from tremplin_agent.terms import Capability, Terms
+
+from tremplin_server.accounts.tokens import hash_of
+from tremplin_server.audit import service as audit
+from tremplin_server.clients import service as clients
+from tremplin_server.clients.lifecycle import State
+from tremplin_server.clients.models import JumpClient
+from tremplin_server.config import Config
+from tremplin_server.db import Work
+from tremplin_server.errors import Conflict, Denied, Invalid, NotFound, TremplinError, Unavailable
+from tremplin_server.groups import service as groups
+from tremplin_server.permissions import ActorKind, Permission
+from tremplin_server.policies.models import JumpPolicy, SimultaneousJumps
+from tremplin_server.sessions import listing
+from tremplin_server.sessions.models import Front, JumpSession, SessionState
+
+TICKET_SECONDS = 30
+START_SECONDS = 60
+"""A start that is older than this no longer counts among those at once."""
+
+MAX_KEYS = 50
+MAX_REASON = 1024
+FIRST_VERSION = (0, 1, 0)
+"""Of the agents that know sessions."""
+
+_START_LOCK = 0x7472_656D_706C_6E04
+_KEY = re.compile(r"[a-z0-9@.-]{3,64} [A-Za-z0-9+/=]{16,16384}( [^\r\n\0]{0,255})?", re.ASCII)
+_NOTICES = {
+    "en": "Tremplin: {technician} has opened a session on this computer.",
+    "fr": "Tremplin : {technician} a ouvert une session sur cet ordinateur.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a technician asks for.
+
+    ports: of the host's loopback that he wants to forward to; None for all that the site
+    allows. keys: OpenSSH public keys that he signs in with on the host. open: the front
+    vouches for him, and the host lets him in without a key. technician_ip: where he comes
+    from; the actor's address when empty.
+    """
+
+    front: Front
+    capabilities: tuple[Capability, ...] = tuple(Capability)
+    ports: tuple[int, ...] | None = None
+    reason: str = ""
+    technician_ip: str = ""
+    keys: tuple[str, ...] = ()
+    open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A session that waits for its technician's end. ticket: told once, for TICKET_SECONDS."""
+
+    session_id: str
+    ticket: str = field(repr=False)
+    expires_at: datetime
+    """When the ticket expires."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A session that can be connected now; what `SessionHub.connect` takes.
+
+    holder: the worker that holds the client's control channel, as far as the database
+    knows. host_key: the raw Ed25519 key that the host's SSH server proves (see
+    `host_keys.ssh_public_key`). passive: the client may be away and is waited for.
+    """
+
+    session_id: str
+    client_id: int
+    client_name: str
+    front: Front
+    terms: Terms
+    expires_at: datetime
+    host_key: bytes
+    holder: str | None
+    passive: bool = False
+
+
+# --- starting -------------------------------------------------------------------------
+
+
+def start(work: Work, client_id: int, request: Request) -> Started:
+    """Make a session and the ticket that its technician's end is opened with.
+
+    Needs sessions.start and the right to start in the client's group. Raises NotFound
+    (client.missing), Denied, Invalid, Conflict (client.offline, client.uninstalled,
+    client.removing, jump.not_connected, jump.disabled, jump.version, jump.policy),
+    Unavailable (jump.busy). A refusal is audited although the error ends the work.
+    """
+    with _refusals_audited(work, client_id, request):
+        client = _startable(work, client_id, request)
+        ticket = secrets.token_urlsafe(32)
+        session = _add(work, client, request, ticket)
+    return Started(session.id, ticket, session.ticket_expires_at)
+
+
+def start_here(work: Work, client_id: int, request: Request, worker_id: str) -> Opening:
+    """Make a session whose technician's end is at this worker already: no ticket is needed.
+
+    Raises what `start` raises.
+    """
+    with _refusals_audited(work, client_id, request):
+        client = _startable(work, client_id, request)
+        session = _add(work, client, request, "")
+    session.worker_id = worker_id
+    return _opening(work.config, session, client)
+
+
+def redeem(
+    work: Work, session_id: str, ticket: str, worker_id: str, front: Front, who: int | None = None
+) -> Opening:
+    """Use up a ticket: its technician's end is at worker `worker_id` now.
+
+    who: id of the technician, where the front knows who comes. Raises TremplinError
+    (session.ticket) when the ticket is unknown, used, expired, of another front or of
+    somebody else; that is audited when there is such a session.
+    """
+    session = work.session.get(JumpSession, session_id, with_for_update=True)
+    fault = _ticket_fault(work, session, ticket, front, who)
+    if session is None or fault:
+        if session is not None:
+            _audit(work, session, "session.ticket_refused", fault=fault)
+            work.commit()
+        raise TremplinError("session.ticket")
+    client = work.session.get(JumpClient, session.client_id) if session.client_id else None
+    if client is None:
+        raise NotFound("client.missing", id=session.client_id or "?")
+    session.ticket_hash = ""
+    session.worker_id = worker_id
+    return _opening(work.config, session, client)
+
+
+def opening(work: Work, session_id: str) -> Opening | None:
+    """Return what the holder of the control channel tells the agent; None when it is off."""
+    session = work.session.get(JumpSession, session_id)
+    if session is None or session.state != SessionState.STARTING or session.client_id is None:
+        return None
+    client = work.session.get(JumpClient, session.client_id)
+    return None if client is None else _opening(work.config, session, client)
+
+
+@contextmanager
+def _refusals_audited(work: Work, client_id: int, request: Request) -> Iterator[None]:
+    try:
+        yield
+    except TremplinError as error:
+        client = work.session.get(JumpClient, client_id)
+        audit.record(
+            work,
+            "session.refused",
+            "client",
+            client_id,
+            client.name if client is not None else "",
+            reason=request.reason[:MAX_REASON],
+            code=error.code,
+            front=request.front.value,
+        )
+        # The caller's work is undone by the error, and this must outlast it.
+        work.commit()
+        raise
+
+
+def _startable(work: Work, client_id: int, request: Request) -> JumpClient:
+    work.actor.require(Permission.SESSIONS_START)
+    client = clients.get(work, client_id)
+    groups.require_item(work, client, "start")
+    _check(work, request)
+    _require_ready(client)
+    _one_at_a_time(work)
+    _require_policy(work, client)
+    _require_room(work)
+    return client
+
+
+def _check(work: Work, request: Request) -> None:
+    wrong: dict[str, list[str]] = {}
+    if len(request.reason) > MAX_REASON:
+        wrong["reason"] = [f"Longer than maximum length {MAX_REASON}."]
+    if not request.capabilities:
+        wrong["capabilities"] = ["Missing data for required field."]
+    if len(request.keys) > MAX_KEYS or not all(_KEY.fullmatch(key) for key in request.keys):
+        wrong["public_keys"] = ["Not OpenSSH public keys."]
+    elif not request.keys and not request.open:
+        wrong["public_keys"] = ["Missing data for required field."]
+    if wrong:
+        raise Invalid(wrong)
+    for port in request.ports or ():
+        if port not in work.config.session_ports:
+            raise Denied("session.port", port=port)
+
+
+_REFUSALS = {
+    State.UNINSTALLED: "client.uninstalled",
+    State.REMOVING: "client.removing",
+    State.DISABLED: "jump.disabled",
+    State.PENDING: "jump.not_connected",
+    State.OFFLINE: "client.offline",
+}
+
+
+def _require_ready(client: JumpClient) -> None:
+    state = State(client.state)
+    away = state in (State.PENDING, State.OFFLINE) or client.worker_id is None
+    if client.connection_type == "passive" and away and state not in _FINAL:
+        return
+    if state in _REFUSALS:
+        raise Conflict(_REFUSALS[state])
+    if client.worker_id is None:
+        raise Conflict("jump.not_connected")
+    if client.agent_version and _version(client.agent_version) < FIRST_VERSION:
+        raise Conflict("jump.version", version=client.agent_version)
+
+
+_FINAL = (State.UNINSTALLED, State.REMOVING, State.DISABLED)
+
+
+def _version(written: str) -> tuple[int, ...]:
+    found = re.match(r"(\d+)\.(\d+)\.(\d+)", written)
+    return tuple(int(part) for part in found.groups()) if found else (0,)
+
+
+def _one_at_a_time(work: Work) -> None:
+    """Let starts count one another: on SQLite they are alone anyway."""
+    if work.session.get_bind().dialect.name == "postgresql":
+        work.session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _START_LOCK})
+
+
+def _require_policy(work: Work, client: JumpClient) -> None:
+    if client.jump_policy_id is None:
+        return
+    policy = work.session.get(JumpPolicy, client.jump_policy_id)
+    if policy is None or policy.simultaneous_jumps == SimultaneousJumps.JOIN:
+        return
+    others = select(func.count()).where(
+        JumpSession.client_id == client.id, JumpSession.state != SessionState.ENDED
+    )
+    if work.session.scalar(others):
+        raise Conflict("jump.policy")
+
+
+def _require_room(work: Work) -> None:
+    limit = work.config.session_starts_at_once
+    starting = select(func.count()).where(
+        JumpSession.state == SessionState.STARTING,
+        JumpSession.created_at > work.now() - timedelta(seconds=START_SECONDS),
+    )
+    if limit and (work.session.scalar(starting) or 0) >= limit:
+        raise Unavailable("jump.busy")
+
+
+def _add(work: Work, client: JumpClient, request: Request, ticket: str) -> JumpSession:
+    now = work.now()
+    ports = work.config.session_ports if request.ports is None else request.ports
+    session = JumpSession(
+        id=secrets.token_hex(16),
+        client_id=client.id,
+        client_name=client.name,
+        client_external_id=client.external_id,
+        user_id=work.actor.id if work.actor.kind is ActorKind.USER else None,
+        actor=work.actor.name,
+        actor_kind=work.actor.kind.value,
+        actor_id=work.actor.id,
+        front=request.front,
+        state=SessionState.STARTING,
+        reason=request.reason,
+        technician_ip=(request.technician_ip or work.actor.source_ip)[:64],
+        capabilities=[capability.value for capability in request.capabilities],
+        ports=list(ports) if Capability.FORWARD in request.capabilities else [],
+        keys=list(request.keys),
+        vouched=request.open,
+        ticket_hash=hash_of(ticket) if ticket else "",
+        ticket_expires_at=now + timedelta(seconds=TICKET_SECONDS),
+        created_at=now,
+        expires_at=now + timedelta(hours=work.config.session_hours),
+    )
+    work.session.add(session)
+    work.session.flush()
+    _audit(
+        work,
+        session,
+        "session.started",
+        reason=request.reason,
+        front=request.front.value,
+        capabilities=session.capabilities,
+        ports=session.ports,
+    )
+    _tell(work, session)
+    return session
+
+
+def _ticket_fault(
+    work: Work, session: JumpSession | None, ticket: str, front: Front, who: int | None
+) -> str:
+    if session is None:
+        return "unknown"
+    if not session.ticket_hash or session.state != SessionState.STARTING:
+        return "used"
+    if not secrets.compare_digest(session.ticket_hash, hash_of(ticket)):
+        return "unknown"
+    if session.ticket_expires_at <= work.now():
+        return "expired"
+    if session.front != front:
+        return "front"
+    return "technician" if who is not None and who != session.actor_id else ""
+
+
+def _opening(config: Config, session: JumpSession, client: JumpClient) -> Opening:
+    return Opening(
+        session_id=session.id,
+        client_id=client.id,
+        client_name=client.name,
+        front=Front(session.front),
+        terms=_terms(config, session),
+        expires_at=session.expires_at,
+        host_key=client.public_key,
+        holder=client.worker_id,
+        passive=client.connection_type == "passive",
+    )
+
+
+def _terms(config: Config, session: JumpSession) -> Terms:
+    notice = _NOTICES[config.language].format(technician=session.actor)
+    return Terms(
+        keys=tuple(session.keys),
+        open=session.vouched,
+        capabilities=tuple(session.capabilities),
+        ports=tuple(session.ports),
+        expires_at=session.expires_at.timestamp(),
+        idle_seconds=config.session_idle_minutes * 60,
+        record_bytes=config.session_recording_mb * 1024 * 1024,
+        technician=session.actor,
+        notice=notice if config.session_notice else "",
+    )
+
+
+# --- what the gateway writes ----------------------------------------------------------
+
+
+def opened(work: Work, session_id: str) -> None:
+    """Note that both ends are there."""
+    session = work.session.get(JumpSession, session_id, with_for_update=True)
+    if session is None or session.state != SessionState.STARTING:
+        return
+    session.state = SessionState.OPEN
+    session.opened_at = work.now()
+    client = work.session.get(JumpClient, session.client_id) if session.client_id else None
+    if client is not None:
+        client.last_access = work.now()
+    _tell(work, session)
+
+
+def ended(
+    work: Work, session_id: str, code: str = "", to_host: int = 0, from_host: int = 0
+) -> None:
+    """Note that a session is over. code: why; empty for a plain end. Twice is harmless.
+
+    A session that was stopped before keeps that reason; only the bytes are added.
+    """
+    session = work.session.get(JumpSession, session_id, with_for_update=True)
+    if session is None:
+        return
+    session.bytes_to_host, session.bytes_from_host = to_host, from_host
+    _end(work, session, code or "session.ended", to_host=to_host, from_host=from_host)
+
+
+def still_open(work: Work, session_ids: Iterable[str]) -> None:
+    """Note that these sessions live, although their worker was taken for dead."""
+    lost = select(JumpSession).where(
+        JumpSession.id.in_(list(session_ids)), JumpSession.end_code == "session.worker_lost"
+    )
+    for session in work.session.scalars(lost):
+        session.state, session.end_code, session.ended_at = SessionState.OPEN, "", None
+        _audit(work, session, "session.found_alive")
+        _tell(work, session)
+
+
+def agent_refused(work: Work, session_id: str, fault: str, source_ip: str) -> None:
+    """Audit that somebody came to a session's socket who was not let in.
+
+    Nothing is written of a session that does not exist: ids are not guessed, and nobody
+    shall fill the log with invented ones.
+    """
+    session = work.session.get(JumpSession, session_id)
+    if session is not None:
+        _audit(work, session, "session.agent_refused", fault=fault, from_ip=source_ip)
+
+
+# --- ending ---------------------------------------------------------------------------
+
+
+def end(work: Work, session_id: str, reason: str = "") -> JumpSession:
+    """End a session, wherever it runs; one that is over stays as it is.
+
+    Technicians end their own sessions, who may change groups ends any. Raises NotFound
+    (session.missing) and Denied.
+    """
+    session = listing.get(work, session_id)
+    work.actor.require(Permission.SESSIONS_START)
+    if not listing.is_own(work, session) and not work.actor.may(Permission.GROUPS_WRITE):
+        raise Denied("auth.denied", permission="sessions.end")
+    work.session.refresh(session, with_for_update=True)
+    _end(work, session, "session.stopped", reason=reason)
+    return session
+
+
+def _end(work: Work, session: JumpSession, code: str, **detail: Any) -> None:
+    if session.state == SessionState.ENDED:
+        return
+    session.state = SessionState.ENDED
+    session.ended_at = work.now()
+    session.end_code = code[:64]
+    session.ticket_hash = ""
+    began = session.opened_at or session.created_at
+    seconds = max(0, round((work.now() - began).total_seconds()))
+    _audit(work, session, "session.ended", code=code, seconds=seconds, **detail)
+    _tell(work, session)
+    work.notify("session.end", session_id=session.id, client_id=session.client_id or 0, code=code)
+
+
+def sweep(work: Work, living: Iterable[str]) -> list[str]:
+    """End the sessions whose worker is none of `living` and those that nobody came to.
+
+    Returns their ids.
+    """
+    unfinished = select(JumpSession).where(JumpSession.state != SessionState.ENDED)
+    workers = set(living)
+    late = work.now() - timedelta(seconds=START_SECONDS)
+    over = []
+    for session in work.session.scalars(unfinished):
+        if session.worker_id is None and session.created_at < late:
+            _end(work, session, "session.not_begun")
+        elif session.worker_id is not None and session.worker_id not in workers:
+            _end(work, session, "session.worker_lost")
+        else:
+            continue
+        over.append(session.id)
+    return over
+
+
+def revoked(work: Work, session_ids: Iterable[str]) -> list[str]:
+    """End those of these sessions whose technician was disabled or deleted; return their ids."""
+    over = work.session.scalars(listing.of_disabled(list(session_ids))).all()
+    for session in over:
+        _end(work, session, "session.revoked")
+    return [session.id for session in over]
+
+
+def _audit(work: Work, session: JumpSession, action: str, reason: str = "", **detail: Any) -> None:
+    audit.record(
+        work,
+        action,
+        "client",
+        session.client_id or 0,
+        session.client_name,
+        reason=reason,
+        session_id=session.id,
+        technician=session.actor,
+        **detail,
+    )
+
+
+def _tell(work: Work, session: JumpSession) -> None:
+    work.notify(
+        "session.changed",
+        session_id=session.id,
+        client_id=session.client_id or 0,
+        state=str(session.state),
+    )
