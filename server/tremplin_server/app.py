@@ -41,6 +41,7 @@ from tremplin_server.installers import api as installers
 from tremplin_server.logging import logger
 from tremplin_server.permissions import READ_PERMISSIONS, Actor, ActorKind, system_actor
 from tremplin_server.policies import api as policies
+from tremplin_server.sessions import reach_api
 
 SECRET_KEY_FILE = "secret_key"  # noqa: S105 - a file's name
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -99,6 +100,9 @@ def _register_features(app: Flask) -> None:
         installers.blp,
         installers.payload_blp,
         clients.blp,
+        reach_api.known_hosts,
+        reach_api.ssh_config,
+        reach_api.bastion,
         audit.blp,
     ):
         api.register_blueprint(blueprint)

@@ -29,6 +29,8 @@ _COMMANDS = {
     "client": "clients.cli:client_group",
     "db": "first_start:db_group",
     "push": "push.cli:push",
+    "known-hosts": "sessions.reach_cli:known_hosts",
+    "ssh-config": "sessions.reach_cli:ssh_config",
     "serve": "serve:serve",
     "doctor": "doctor:doctor",
 }

@@ -58,6 +58,17 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"Say which one with --jc-jump-group\.",
             "Dites lequel avec --jc-jump-group.",
         ),
+        (
+            r"This is a private key: keep it to yourself and give the \.pub file\.",
+            "C'est une clé privée : gardez-la pour vous et donnez le fichier .pub.",
+        ),
+        (r"Not an SSH public key\.", "Ce n'est pas une clé publique SSH."),
+        (rf"An RSA key needs at least {_N} bits\.", r"Une clé RSA demande au moins \1 bits."),
+        (rf"An account has at most {_N} keys\.", r"Un compte a au plus \1 clés."),
+        (
+            r"This code is wrong, or its time is over\.",
+            "Ce code est faux, ou son temps est écoulé.",
+        ),
         (r"must be one of (.*)", r"un des choix suivants : \1"),
         (rf"longer than {_N} characters", r"plus de \1 caractères"),
         (rf"larger than {_N}", r"plus grand que \1"),

@@ -46,6 +46,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 PASSWORD_PAGE = "account_pages.password"  # noqa: S105 - the name of a page
+FACTOR_PAGE = "key_pages.second_factor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +108,10 @@ def require_sign_in() -> BaseResponse | None:
     if not current_user.is_authenticated:
         return cast(BaseResponse, current_app.login_manager.unauthorized())  # type: ignore[attr-defined]
     rest.set_actor(current_user.actor)
-    if current_user.must_change_password and request.endpoint != PASSWORD_PAGE:
-        return redirect(url_for(PASSWORD_PAGE))
+    if current_user.must_change_password:
+        return redirect(url_for(PASSWORD_PAGE)) if request.endpoint != PASSWORD_PAGE else None
+    if current_user.must_add_factor and request.endpoint != FACTOR_PAGE:
+        return redirect(url_for(FACTOR_PAGE))
     return None
 
 

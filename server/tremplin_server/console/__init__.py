@@ -13,6 +13,7 @@ from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 
 from tremplin_server import i18n, pages, rest
+from tremplin_server.accounts import key_pages
 from tremplin_server.accounts import pages as accounts
 from tremplin_server.audit import pages as audit
 from tremplin_server.clients import pages as clients
@@ -20,6 +21,7 @@ from tremplin_server.console import words
 from tremplin_server.errors import TremplinError
 from tremplin_server.installers import pages as installers
 from tremplin_server.permissions import Permission
+from tremplin_server.sessions import reach_pages
 
 blp = pages.blueprint(
     "console",
@@ -37,7 +39,15 @@ def register(app: Flask) -> None:
     app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None)
     CSRFProtect(app)
     accounts.register(app)
-    for part in (blp, accounts.blp, clients.blp, installers.blp, audit.blp):
+    for part in (
+        blp,
+        accounts.blp,
+        key_pages.blp,
+        clients.blp,
+        installers.blp,
+        reach_pages.blp,
+        audit.blp,
+    ):
         app.register_blueprint(part)
     app.register_error_handler(CSRFError, _expired)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
