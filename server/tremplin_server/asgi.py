@@ -7,14 +7,17 @@ from typing import Any, cast
 from urllib.parse import parse_qs
 
 from a2wsgi import WSGIMiddleware
-from tremplin_agent.wire import CONTROL_PATH
+from tremplin_agent.wire import CONTROL_PATH, SESSION_PATH
 
 from tremplin_server.app import create_app
 from tremplin_server.config import Config
 from tremplin_server.db import Database
+from tremplin_server.gateway.door import EXTENSION as DOOR
+from tremplin_server.gateway.door import Door
 from tremplin_server.gateway.gateway import Gateway
 from tremplin_server.gateway.link import Link
 from tremplin_server.gateway.live import LIVE_PATH
+from tremplin_server.gateway.session_sockets import STREAM_PATH, SessionSockets
 from tremplin_server.gateway.websocket import EXTENSION
 from tremplin_server.gateway.wiring import bus_for
 from tremplin_server.logging import logger
@@ -63,6 +66,9 @@ class Application:
         elif gateway is not None and scope["path"] == LIVE_PATH:
             ticket = parse_qs(scope["query_string"].decode("latin-1")).get("ticket", [""])[0]
             await gateway.live.serve(ticket, receive, send)
+        elif gateway is not None and scope["path"].startswith((SESSION_PATH, STREAM_PATH)):
+            public_ip = client_address(scope, self._database.config.trusted_proxies)
+            await SessionSockets(gateway.sessions).serve(scope, public_ip, send)
         else:
             await send({"type": "websocket.close"})
 
@@ -71,6 +77,7 @@ class Application:
         try:
             self._gateway = Gateway(self._database, self._bus)
             await self._gateway.start()
+            self.flask.extensions[DOOR] = Door(self._gateway)
         except Exception as error:
             _log.exception("gateway.start")
             await send({"type": "lifespan.startup.failed", "message": str(error)})

@@ -26,6 +26,7 @@ from tremplin_server.gateway.link import Link
 from tremplin_server.gateway.live import LivePages
 from tremplin_server.gateway.liveness import Sweeper
 from tremplin_server.gateway.peers import BusPeers
+from tremplin_server.gateway.sessions import SessionHub
 from tremplin_server.gateway.store import Move, Store
 from tremplin_server.logging import logger
 
@@ -46,10 +47,11 @@ class Gateway:
         self.accepted_pins = frozenset({pki.ca_pin(self.config)})
         self.server_key = b""
         self.store = Store(database)
-        self._bus = bus
+        self.bus = bus
         self._peers = None if self.config.sqlite else BusPeers(self.worker_id, bus)
         self.hub = Hub(self._peers or Alone())
         self.live = LivePages(bus, self.config)
+        self.sessions = SessionHub(self)
         self._connections: set[Connection] = set()
         self._tasks: set[asyncio.Future[Any]] = set()
         self._sweeper = Sweeper(self.config.heartbeat_seconds)
@@ -64,13 +66,14 @@ class Gateway:
         """Begin: after this, connections may come."""
         self.server_key = await self.store.call(_server_key)
         for topic in ("client.command", "client.deleted"):
-            self._bus.subscribe(topic, self._look_for_commands)
-        self._bus.subscribe("client.close", self._close)
-        self._bus.on_gap(lambda: self.spawn(self.catch_up()))
-        await self._bus.start()
+            self.bus.subscribe(topic, self._look_for_commands)
+        self.bus.subscribe("client.close", self._close)
+        self.bus.on_gap(lambda: self.spawn(self.catch_up()))
+        await self.bus.start()
         if self._peers is not None:
             self._peers.start(self.hub)
-        await self._housekeeping.begin()
+        await self.sessions.start()
+        await self._housekeeping.begin(self.sessions.peer_address)
         self.live.start()
         self._background = [
             self._loop.create_task(run())
@@ -82,6 +85,7 @@ class Gateway:
         spread = max(1.0, len(self.hub) / _DRAIN_RATE)
         for connection in list(self._connections):
             connection.drain(spread)
+        self.sessions.drain()
         return spread
 
     async def stop(self) -> None:
@@ -89,13 +93,14 @@ class Gateway:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
+        await self.sessions.stop()
         while self._tasks:
             await asyncio.wait(self._tasks)
         await self._housekeeping.end()
         if self._peers is not None:
             self._peers.stop()
         await self.store.close()
-        await self._bus.stop()
+        await self.bus.stop()
 
     # --- connections ------------------------------------------------------------------------
 
@@ -136,17 +141,18 @@ class Gateway:
 
     # --- notices ------------------------------------------------------------------------------
 
-    def _held(self, body: Mapping[str, Any]) -> Connection | None:
-        held = self.hub.get(int(body["client_id"]))
+    def held(self, client_id: int) -> Connection | None:
+        """Return the control channel of a client, if this worker holds it."""
+        held = self.hub.get(client_id)
         return held if isinstance(held, Connection) else None
 
     def _look_for_commands(self, body: Mapping[str, Any]) -> None:
-        connection = self._held(body)
+        connection = self.held(int(body["client_id"]))
         if connection is not None:
             connection.look_for_commands()
 
     def _close(self, body: Mapping[str, Any]) -> None:
-        connection = self._held(body)
+        connection = self.held(int(body["client_id"]))
         if connection is None or body["code"] not in CATALOGUE:
             return
         # The newcomer may be here already; only the old key has to go.
@@ -191,6 +197,7 @@ class Gateway:
                 self._peers.living(beat.living)
             if beat.was_buried:
                 self._reassert()
+                await self.sessions.reassert()
 
     def _reassert(self) -> None:
         """Say again who is connected here: another worker took this one for dead."""

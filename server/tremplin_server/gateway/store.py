@@ -14,6 +14,7 @@ from tremplin_agent import wire
 from tremplin_server.clients import commands, presence, reporting
 from tremplin_server.clients.models import TombstoneKind
 from tremplin_server.clients.presence import Change, Identity
+from tremplin_server.clock import Clock
 from tremplin_server.db import Database, Work
 from tremplin_server.gateway import metrics
 from tremplin_server.gateway.batch import Batcher
@@ -57,6 +58,11 @@ class Store:
         """A Move goes in; see `_presence` for what comes out."""
         self.pending = Batcher(self._batch("pending", _pending))
         self.statistics = Batcher(self._batch("statistics", _statistics), delay=STATISTICS_DELAY)
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of the services."""
+        return self._database.clock
 
     async def call(
         self,

@@ -52,10 +52,10 @@ def is_own(work: Work, session: JumpSession) -> bool:
     return number != 0 and session.actor_kind == kind.value and session.actor_id == number
 
 
-def of_disabled(session_ids: list[str]) -> Select[JumpSession]:
-    """Return those of these sessions, not over, whose technician was disabled or deleted."""
+def of_disabled(session_ids: list[str]) -> Select[str]:
+    """Return the ids of those that are not over and whose technician was disabled or deleted."""
     return (
-        select(JumpSession)
+        select(JumpSession.id)
         .outerjoin(User, User.id == JumpSession.user_id)
         .where(
             JumpSession.id.in_(session_ids),

@@ -24,7 +24,7 @@ from tremplin_server.accounts.tokens import hash_of
 from tremplin_server.audit import service as audit
 from tremplin_server.clients import service as clients
 from tremplin_server.clients.lifecycle import State
-from tremplin_server.clients.models import JumpClient
+from tremplin_server.clients.models import JumpClient, Worker
 from tremplin_server.config import Config
 from tremplin_server.db import Work
 from tremplin_server.errors import Conflict, Denied, Invalid, NotFound, TremplinError, Unavailable
@@ -39,6 +39,9 @@ START_SECONDS = 60
 """A start that is older than this no longer counts among those at once."""
 
 MAX_KEYS = 50
+MAX_KEYS_LENGTH = 64 * 1024
+"""All together; the terms of a session must fit into one frame."""
+
 MAX_REASON = 1024
 FIRST_VERSION = (0, 1, 0)
 """Of the agents that know sessions."""
@@ -202,7 +205,9 @@ def _check(work: Work, request: Request) -> None:
         wrong["reason"] = [f"Longer than maximum length {MAX_REASON}."]
     if not request.capabilities:
         wrong["capabilities"] = ["Missing data for required field."]
-    if len(request.keys) > MAX_KEYS or not all(_KEY.fullmatch(key) for key in request.keys):
+    if sum(map(len, request.keys)) > MAX_KEYS_LENGTH or len(request.keys) > MAX_KEYS:
+        wrong["public_keys"] = ["Too many keys."]
+    elif not all(_KEY.fullmatch(key) for key in request.keys):
         wrong["public_keys"] = ["Not OpenSSH public keys."]
     elif not request.keys and not request.open:
         wrong["public_keys"] = ["Missing data for required field."]
@@ -438,7 +443,6 @@ def _end(work: Work, session: JumpSession, code: str, **detail: Any) -> None:
     seconds = max(0, round((work.now() - began).total_seconds()))
     _audit(work, session, "session.ended", code=code, seconds=seconds, **detail)
     _tell(work, session)
-    work.notify("session.end", session_id=session.id, client_id=session.client_id or 0, code=code)
 
 
 def sweep(work: Work, living: Iterable[str]) -> list[str]:
@@ -461,12 +465,55 @@ def sweep(work: Work, living: Iterable[str]) -> list[str]:
     return over
 
 
-def revoked(work: Work, session_ids: Iterable[str]) -> list[str]:
-    """End those of these sessions whose technician was disabled or deleted; return their ids."""
-    over = work.session.scalars(listing.of_disabled(list(session_ids))).all()
-    for session in over:
-        _end(work, session, "session.revoked")
-    return [session.id for session in over]
+def doomed(work: Work, session_ids: Iterable[str]) -> dict[str, str]:
+    """Return which of these sessions must not go on, with the code that says why.
+
+    They were ended, their technician was disabled or deleted, or their Jump Client was
+    disabled or removed: for a worker to look now and then, because a notice can be lost.
+    """
+    wanted = list(session_ids)
+    over = dict.fromkeys(work.session.scalars(listing.of_disabled(wanted)), "session.revoked")
+    found = select(
+        JumpSession.id, JumpSession.state, JumpSession.end_code, JumpClient.state
+    ).outerjoin(JumpClient, JumpClient.id == JumpSession.client_id)
+    for session_id, state, code, client in work.session.execute(
+        found.where(JumpSession.id.in_(wanted))
+    ):
+        if state == SessionState.ENDED:
+            over[session_id] = code
+        elif client is None or client in FORBIDDING:
+            over[session_id] = FORBIDDING.get(client, "session.removed")
+    return over
+
+
+FORBIDDING = {
+    State.DISABLED.value: "session.disabled",
+    State.REMOVING.value: "session.removed",
+    State.UNINSTALLED.value: "session.removed",
+}
+"""Why a session ends when its Jump Client comes into one of these states."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the technician's end of a session is: a worker and its peer listener."""
+
+    worker_id: str
+    address: str
+
+
+def place(work: Work, session_id: str) -> Place:
+    """Return where the technician's end of a session that starts waits for the agent's.
+
+    Raises NotFound (session.missing) and Conflict (session.ended).
+    """
+    session = work.session.get(JumpSession, session_id)
+    if session is None:
+        raise NotFound("session.missing", id=session_id)
+    worker = work.session.get(Worker, session.worker_id) if session.worker_id else None
+    if session.state != SessionState.STARTING or worker is None:
+        raise Conflict("session.ended")
+    return Place(worker.id, worker.peer_address)
 
 
 def _audit(work: Work, session: JumpSession, action: str, reason: str = "", **detail: Any) -> None:
@@ -489,4 +536,5 @@ def _tell(work: Work, session: JumpSession) -> None:
         session_id=session.id,
         client_id=session.client_id or 0,
         state=str(session.state),
+        code=session.end_code,
     )
