@@ -41,7 +41,9 @@ from tremplin_server.installers import api as installers
 from tremplin_server.logging import logger
 from tremplin_server.permissions import READ_PERMISSIONS, Actor, ActorKind, system_actor
 from tremplin_server.policies import api as policies
+from tremplin_server.sessions import api as sessions
 from tremplin_server.sessions import reach_api
+from tremplin_server.sessions.upload import uploads
 
 SECRET_KEY_FILE = "secret_key"  # noqa: S105 - a file's name
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -100,6 +102,7 @@ def _register_features(app: Flask) -> None:
         installers.blp,
         installers.payload_blp,
         clients.blp,
+        sessions.blp,
         reach_api.known_hosts,
         reach_api.ssh_config,
         reach_api.bastion,
@@ -107,6 +110,7 @@ def _register_features(app: Flask) -> None:
     ):
         api.register_blueprint(blueprint)
     app.register_blueprint(accounts.oauth)
+    app.register_blueprint(uploads)
     console.register(app)
     probes.register(app)
 

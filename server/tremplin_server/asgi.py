@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 from urllib.parse import parse_qs
@@ -17,11 +18,12 @@ from tremplin_server.gateway.door import Door
 from tremplin_server.gateway.gateway import Gateway
 from tremplin_server.gateway.link import Link
 from tremplin_server.gateway.live import LIVE_PATH
-from tremplin_server.gateway.session_sockets import STREAM_PATH, SessionSockets
+from tremplin_server.gateway.session_sockets import SessionSockets
 from tremplin_server.gateway.websocket import EXTENSION
 from tremplin_server.gateway.wiring import bus_for
 from tremplin_server.logging import logger
 from tremplin_server.rest import EXTENSION as DATABASE
+from tremplin_server.sessions.api import STREAM_PATH
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -40,6 +42,8 @@ class Application:
         # a2wsgi describes ASGI's and WSGI's types more narrowly than Flask and uvicorn do.
         self._http: Any = WSGIMiddleware(cast(Any, self.flask), workers=config.http_threads)
         self._gateway: Gateway | None = None
+        self.bastion_listener: socket.socket | None = None
+        """Where technicians come with ssh; set before the lifespan begins."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -76,7 +80,7 @@ class Application:
         await receive()
         try:
             self._gateway = Gateway(self._database, self._bus)
-            await self._gateway.start()
+            await self._gateway.start(self.bastion_listener)
             self.flask.extensions[DOOR] = Door(self._gateway)
         except Exception as error:
             _log.exception("gateway.start")

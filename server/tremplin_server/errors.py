@@ -217,7 +217,7 @@ CATALOGUE: dict[str, Entry] = {
         "le Jump Client de cette session a disparu ; son enregistrement n'est pas accepté",
     ),
     "session.recording_damaged": Entry(
-        422, 2, "this is not the recording of a terminal", "ceci n'est pas un enregistrement"
+        409, 2, "this is not the recording of a terminal", "ceci n'est pas un enregistrement"
     ),
     "session.ended": Entry(409, 3, "the session has ended", "la session est terminée"),
     "session.stopped": Entry(

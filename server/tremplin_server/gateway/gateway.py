@@ -17,6 +17,7 @@ from tremplin_server.clients.identity import site_identity
 from tremplin_server.config import Config
 from tremplin_server.db import Database, Work
 from tremplin_server.errors import CATALOGUE, TremplinError, Unavailable
+from tremplin_server.gateway.bastion import Bastion
 from tremplin_server.gateway.bus import Bus
 from tremplin_server.gateway.control import Connection, Receive
 from tremplin_server.gateway.housekeeping import Housekeeping
@@ -52,6 +53,7 @@ class Gateway:
         self.hub = Hub(self._peers or Alone())
         self.live = LivePages(bus, self.config)
         self.sessions = SessionHub(self)
+        self.bastion = Bastion(self.config, self.store, self.sessions, self.spawn)
         self._connections: set[Connection] = set()
         self._tasks: set[asyncio.Future[Any]] = set()
         self._sweeper = Sweeper(self.config.heartbeat_seconds)
@@ -62,8 +64,11 @@ class Gateway:
 
     # --- life ---------------------------------------------------------------------------------
 
-    async def start(self) -> None:
-        """Begin: after this, connections may come."""
+    async def start(self, bastion_listener: socket.socket | None = None) -> None:
+        """Begin: after this, connections may come.
+
+        bastion_listener: where technicians come with ssh; None for no bastion here.
+        """
         self.server_key = await self.store.call(_server_key)
         for topic in ("client.command", "client.deleted"):
             self.bus.subscribe(topic, self._look_for_commands)
@@ -75,6 +80,8 @@ class Gateway:
         await self.sessions.start()
         await self._housekeeping.begin(self.sessions.peer_address)
         self.live.start()
+        if bastion_listener is not None:
+            await self.bastion.start(bastion_listener)
         self._background = [
             self._loop.create_task(run())
             for run in (self._sweep_for_ever, self._keep_house_for_ever, self._catch_up_for_ever)
@@ -85,6 +92,7 @@ class Gateway:
         spread = max(1.0, len(self.hub) / _DRAIN_RATE)
         for connection in list(self._connections):
             connection.drain(spread)
+        self.bastion.drain()
         self.sessions.drain()
         return spread
 
@@ -93,6 +101,7 @@ class Gateway:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
+        await self.bastion.stop()
         await self.sessions.stop()
         while self._tasks:
             await asyncio.wait(self._tasks)

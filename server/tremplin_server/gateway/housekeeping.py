@@ -15,6 +15,7 @@ from tremplin_server.clients.models import Worker
 from tremplin_server.db import Work
 from tremplin_server.gateway.store import Store
 from tremplin_server.logging import logger
+from tremplin_server.sessions import recordings
 from tremplin_server.sessions import service as sessions
 
 BEAT_SECONDS = 5.0
@@ -118,7 +119,10 @@ def _living(work: Work, dead_before: datetime) -> set[str]:
 
 
 def _sweep(work: Work) -> int:
-    return housekeeping.sweep(work) if _first(work, _SWEEP_LOCK) else 0
+    if not _first(work, _SWEEP_LOCK):
+        return 0
+    recordings.expire(work)
+    return housekeeping.sweep(work)
 
 
 def _end(work: Work, worker_id: str) -> None:

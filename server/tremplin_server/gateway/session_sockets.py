@@ -20,9 +20,8 @@ from tremplin_server.gateway.link import Carrier
 from tremplin_server.gateway.sessions import SessionHub
 from tremplin_server.gateway.stream import splice
 from tremplin_server.gateway.websocket import EXTENSION
+from tremplin_server.sessions.api import STREAM_PATH
 from tremplin_server.sessions.models import Front
-
-STREAM_PATH = "/session/v1/stream/"
 
 Scope = dict[str, Any]
 Send = Callable[[dict[str, Any]], Awaitable[None]]

@@ -79,6 +79,12 @@ class Store:
             self._executor, self._work, actor, service, args, False
         )
 
+    async def look_up(self, service: Callable[..., T], *args: Any) -> T:
+        """Run `service(work, *args)`, which changes nothing, as the gateway itself."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._executor, self._work, self._actor, service, args, True
+        )
+
     async def close(self) -> None:
         """Write what is queued, then end the threads."""
         for batcher in (self.identities, self.arrivals, self.pending, self.statistics):
