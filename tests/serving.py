@@ -66,6 +66,7 @@ class Server:
     def __init__(self, directory: Path, **settings: object) -> None:
         self.directory = directory
         self.port = free_port()
+        self.bastion_port = free_port()
         self._settings = {f"TREMPLIN_{k.upper()}": str(v) for k, v in settings.items()}
         self._process: subprocess.Popen[bytes] | None = None
         self._credentials: Credentials | None = None
@@ -90,6 +91,7 @@ class Server:
             "TREMPLIN_DATA_DIR": str(self.directory),
             "TREMPLIN_BIND": "127.0.0.1",
             "TREMPLIN_PORT": str(self.port),
+            "TREMPLIN_BASTION_PORT": str(self.bastion_port),
             "TREMPLIN_API_REQUESTS_PER_SECOND": "1000",
         }
         return kept | ours | self._settings

@@ -211,11 +211,7 @@ def _check(config: Config) -> None:
     for name, least in _AT_LEAST.items():
         if getattr(config, name) < least:
             raise _wrong(f"{name} must be at least {least}")
-    for name in ("port", "peer_port", "bastion_port"):
-        if getattr(config, name) > _MAX_PORT:
-            raise _wrong(f"{name} must be at most {_MAX_PORT}")
-    if not all(0 < port <= _MAX_PORT for port in config.session_ports):
-        raise _wrong(f"session_ports takes ports from 1 to {_MAX_PORT}")
+    _check_ports(config)
     for url in config.public_urls:
         parts = urlsplit(url)
         if parts.scheme != "https" or not parts.hostname:
@@ -224,6 +220,16 @@ def _check(config: Config) -> None:
         raise _wrong("tls_certificate and tls_key go together")
     if config.workers > 1 and config.sqlite:
         raise TremplinError("server.sqlite_workers")
+
+
+def _check_ports(config: Config) -> None:
+    for name in ("port", "peer_port", "bastion_port"):
+        if getattr(config, name) > _MAX_PORT:
+            raise _wrong(f"{name} must be at most {_MAX_PORT}")
+    if not all(0 < port <= _MAX_PORT for port in config.session_ports):
+        raise _wrong(f"session_ports takes ports from 1 to {_MAX_PORT}")
+    if config.bastion and config.bastion_port == config.port:
+        raise _wrong("bastion_port must differ from port")
 
 
 def from_environment() -> Config:

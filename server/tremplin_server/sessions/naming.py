@@ -1,8 +1,9 @@
 """By which words a technician reaches a Jump Client over SSH.
 
-An id always means that record. Any other word may be a name, a declared key, a host name or
-a full host name, whatever the case. If several records answer to it none is meant: a host
-reports its own name, and must not be able to step in front of another.
+An id always means that record; `id-12` is the spelling that no program takes for an address,
+as OpenSSH does with a bare 12, which it dials as 0.0.0.12. Any other word may be a name, a
+declared key, a host name or a full host name, whatever the case. If several records answer to
+it none is meant: a host reports its own name, and must not be able to step in front of another.
 """
 
 from __future__ import annotations
@@ -26,14 +27,38 @@ _SHOWN = 8
 """Candidates that the message about an ambiguous name lists."""
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 """What ssh takes as a host name, and known_hosts and ssh_config as a plain word."""
+_ID = re.compile(r"(?:id-)?([0-9]{1,10})|0\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Reachable:
-    """A Jump Client and the words that mean it and no other, its id first."""
+    """A Jump Client, and the names that mean it and no other."""
 
     client: JumpClient
-    words: tuple[str, ...]
+    names: tuple[str, ...]
+
+    @property
+    def address(self) -> str:
+        """The spelling of its id that is a host name."""
+        return f"id-{self.client.id}"
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Everything that means it, as ssh looks it up among the known hosts."""
+        number = self.client.id
+        numeric = (str(number), f"0.{number >> 16}.{number >> 8 & 255}.{number & 255}")
+        return (*self.names, self.address, *(numeric if number < 1 << 24 else numeric[:1]))
+
+
+def id_in(word: str) -> int | None:
+    """Return the id that `word` spells, or None when it is another kind of word."""
+    found = _ID.fullmatch(word.lower())
+    if found is None:
+        return None
+    if found[1] is not None:
+        return int(found[1])
+    parts = [int(part) for part in found.groups()[1:]]
+    return (parts[0] << 16 | parts[1] << 8 | parts[2]) if max(parts) < 256 else None
 
 
 def resolve(work: Work, word: str) -> JumpClient:
@@ -41,10 +66,11 @@ def resolve(work: Work, word: str) -> JumpClient:
 
     Raises NotFound (client.missing), Conflict (bastion.ambiguous) with the candidates.
     """
-    if word.isascii() and word.isdecimal() and 0 < int(word) <= MAX_ID:
-        found = work.session.get(JumpClient, int(word))
+    number = id_in(word)
+    if number is not None and 0 < number <= MAX_ID:
+        found = work.session.get(JumpClient, number)
         if found is not None:
-            return clients.get(work, found.id)
+            return clients.get(work, number)
     called = [same_text(getattr(JumpClient, name), word) for name in _NAMED_BY]
     candidates = work.session.scalars(clients.query(work).where(or_(*called))).all()
     # A record whose agent is gone is nobody to reach: a reinstalled host has a newer one.
@@ -67,10 +93,7 @@ def reachable(work: Work) -> list[Reachable]:
     query = clients.query(work).where(JumpClient.state != State.UNINSTALLED.value)
     found = work.session.scalars(query).all()
     count = Counter(word.lower() for client in found for word in _words(client))
-    ids = {str(client.id) for client in found}
-    return [
-        Reachable(client, (str(client.id), *_own(_words(client), count, ids))) for client in found
-    ]
+    return [Reachable(client, _own(_words(client), count)) for client in found]
 
 
 def _words(client: JumpClient) -> list[str]:
@@ -83,5 +106,5 @@ def _words(client: JumpClient) -> list[str]:
     return list(words.values())
 
 
-def _own(words: Iterable[str], count: Counter[str], ids: set[str]) -> list[str]:
-    return [word for word in words if count[word.lower()] == 1 and word not in ids]
+def _own(words: Iterable[str], count: Counter[str]) -> tuple[str, ...]:
+    return tuple(word for word in words if count[word.lower()] == 1 and id_in(word) is None)

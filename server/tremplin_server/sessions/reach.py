@@ -5,8 +5,8 @@ Everything is what the actor sees: nobody learns of other groups' hosts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -75,37 +75,49 @@ def known_hosts(work: Work) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def ssh_config(work: Work, user: str = "", known_hosts_file: str = KNOWN_HOSTS) -> str:
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What an ssh configuration is made for; ssh chooses what is empty.
+
+    user: who signs in at the bastion. known_hosts_file: where what `known_hosts` returns is
+    kept. identity_file: the private key to sign in with, at the bastion and on the hosts.
+    """
+
+    user: str = ""
+    known_hosts_file: str = KNOWN_HOSTS
+    identity_file: str = ""
+
+
+def ssh_config(work: Work, wishes: Wishes) -> str:
     """Return a file for `Include` in ~/.ssh/config: `ssh NAME` goes through the bastion.
 
-    user: who signs in at the bastion; ssh's own choice when empty. known_hosts_file: where
-    what `known_hosts` returns is kept. Raises Invalid when ssh has no way to write it.
+    Raises Invalid when ssh has no way to write a wish.
     """
-    if not _quotable(known_hosts_file):
-        raise Invalid({"known_hosts_file": ["Not a valid string."]})
-    return "".join(f"{line}\n" for line in _configuration(work, user, known_hosts_file))
+    wrong = [f.name for f in fields(wishes) if not _quotable(getattr(wishes, f.name))]
+    if wrong:
+        raise Invalid({name: ["Not a valid string."] for name in wrong})
+    return "".join(f"{line}\n" for line in _configuration(work, wishes))
 
 
-def _configuration(work: Work, user: str, known_hosts_file: str) -> Iterator[str]:
+def _configuration(work: Work, wishes: Wishes) -> Iterator[str]:
     entrance = bastion(work)
-    file = quoted(known_hosts_file)
+    common = [f"UserKnownHostsFile {quoted(wishes.known_hosts_file)}", "StrictHostKeyChecking yes"]
+    if wishes.identity_file:
+        common.append(f"IdentityFile {quoted(wishes.identity_file)}")
     yield "# Tremplin: put into a file that ~/.ssh/config names with Include, above any Host."
-    yield f"# The host keys (tremplin known-hosts) belong into {known_hosts_file}."
-    yield f"Host {BASTION_ALIAS}"
-    yield f"    HostName {entrance.host}"
-    yield f"    Port {entrance.port}"
-    if user and _quotable(user):
-        yield f"    User {quoted(user)}"
-    yield f"    UserKnownHostsFile {file}"
-    yield "    StrictHostKeyChecking yes"
-    yield "    ServerAliveInterval 30"
+    yield f"# The host keys (tremplin known-hosts) belong into {wishes.known_hosts_file}."
+    user = [f"User {quoted(wishes.user)}"] if wishes.user else []
+    where = [f"HostName {entrance.host}", f"Port {entrance.port}"]
+    yield from _block([BASTION_ALIAS], [*where, *user, *common, "ServerAliveInterval 30"])
     for host in naming.reachable(work):
-        # Names first: what is typed is what the prompt and the errors should show.
-        yield f"Host {' '.join((*host.words[1:], host.words[0]))}"
-        yield f"    HostName {host.words[0]}"
-        yield f"    ProxyJump {BASTION_ALIAS}"
-        yield f"    UserKnownHostsFile {file}"
-        yield "    StrictHostKeyChecking yes"
+        jump = [f"HostName {host.address}", f"ProxyJump {BASTION_ALIAS}"]
+        yield from _block(host.words, [*jump, *common])
+
+
+def _block(names: Sequence[str], settings: Sequence[str]) -> Iterator[str]:
+    yield f"Host {' '.join(names)}"
+    for setting in settings:
+        yield f"    {setting}"
 
 
 def _quotable(word: str) -> bool:

@@ -21,12 +21,11 @@ _TEXT = {"type": "string"}
 
 
 class ConfigQuery(ma.Schema):
-    """Whose configuration it is, and where the host keys are kept."""
+    """Whose configuration it is, and where host keys and private key are kept."""
 
     user = fields.String(validate=validate.Length(min=1, max=255))
-    known_hosts_file = fields.String(
-        validate=validate.Length(min=1, max=1024), load_default=reach.KNOWN_HOSTS
-    )
+    known_hosts_file = fields.String(validate=validate.Length(min=1, max=1024))
+    identity_file = fields.String(validate=validate.Length(min=1, max=1024))
 
 
 class BastionBody(ma.Schema):
@@ -63,8 +62,8 @@ class SshConfig(MethodView):
     def get(self, values: dict[str, Any]) -> Response:
         """Return an ssh_config file: every Jump Client by all its names, through the bastion."""
         with rest.writing() as work:
-            user = values.get("user", work.actor.name)
-            return _text(reach.ssh_config(work, user, values["known_hosts_file"]))
+            wishes = reach.Wishes(**{"user": work.actor.name, **values})
+            return _text(reach.ssh_config(work, wishes))
 
 
 @bastion.route("")

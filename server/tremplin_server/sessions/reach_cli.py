@@ -32,8 +32,9 @@ def known_hosts(site: Site) -> None:
     show_default=True,
     help="Where the output of `tremplin known-hosts` is kept.",
 )
+@click.option("--identity-file", default="", help="Private key; ssh's choice if not given.")
 @pass_site
-def ssh_config(site: Site, user: str, known_hosts_file: str) -> None:
+def ssh_config(site: Site, user: str, known_hosts_file: str, identity_file: str) -> None:
     """Print an ssh configuration: every Jump Client by its names, through the bastion.
 
     \b
@@ -42,5 +43,5 @@ def ssh_config(site: Site, user: str, known_hosts_file: str) -> None:
     ssh web1
     """
     with site.work() as work:
-        text = reach.ssh_config(work, user, known_hosts_file)
+        text = reach.ssh_config(work, reach.Wishes(user, known_hosts_file, identity_file))
     click.echo(text, nl=False)

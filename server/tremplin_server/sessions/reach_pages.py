@@ -27,4 +27,4 @@ def known_hosts() -> Response:
 def ssh_config() -> Response:
     """Return an ssh configuration for everything that the reader can reach."""
     with rest.writing() as work:
-        return _file(reach.ssh_config(work, work.actor.name), "tremplin_config")
+        return _file(reach.ssh_config(work, reach.Wishes(work.actor.name)), "tremplin_config")
