@@ -34,7 +34,7 @@ async def dial(server: Server, path: str, token: str) -> ClientConnection:
         ssl=server.tls(),
         ping_interval=None,
         compression=None,
-        open_timeout=PATIENCE,
+        open_timeout=3 * PATIENCE,
         max_size=wire.MAX_FRAME,
         additional_headers={"Authorization": f"Bearer {token}"},
     )
