@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from flask import Response, request
 from flask.views import MethodView
 from tremplin_agent.terms import Capability
-from werkzeug.wsgi import FileWrapper
 
 from tremplin_server import rest
 from tremplin_server.clients import service as clients
@@ -127,17 +126,18 @@ class OneRecording(MethodView):
 def recording_answer(path: Path) -> Response:
     """Return the answer that sends a recording, packed when the caller takes that."""
     if request.accept_encodings.quality("gzip") > 0:
-        answer = Response(FileWrapper(path.open("rb"), _CHUNK), mimetype=recordings.MIMETYPE)
+        answer = Response(_chunks(path.open, "rb"), mimetype=recordings.MIMETYPE)
         answer.headers["Content-Encoding"] = "gzip"
         answer.headers["Content-Length"] = str(path.stat().st_size)
     else:
-        answer = Response(_unpacked(path), mimetype=recordings.MIMETYPE)
+        answer = Response(_chunks(gzip.open, path, "rb"), mimetype=recordings.MIMETYPE)
     answer.headers["Vary"] = "Accept-Encoding"
     answer.headers["Cache-Control"] = "no-store"
     return answer
 
 
-def _unpacked(path: Path) -> Iterator[bytes]:
-    with gzip.open(path, "rb") as file:
+def _chunks(opened: Callable[..., Any], *args: Any) -> Iterator[bytes]:
+    # Opened when the answer is sent: that of a HEAD never is.
+    with opened(*args) as file:
         while chunk := file.read(_CHUNK):
             yield chunk
