@@ -267,4 +267,6 @@ def _register_error_handlers(app: Flask) -> None:
 
 
 def _for_program() -> bool:
-    return request.path.startswith(PROGRAM_PATHS)
+    # The scripts of our own pages ask for JSON.
+    asks_for_json = request.accept_mimetypes.best == "application/json"
+    return asks_for_json or request.path.startswith(PROGRAM_PATHS)

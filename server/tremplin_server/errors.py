@@ -256,6 +256,37 @@ CATALOGUE: dict[str, Entry] = {
     "session.not_begun": Entry(
         409, 3, "nobody came to the session in time", "personne n'est venu à la session à temps"
     ),
+    "session.not_yours": Entry(
+        403, 5, "this session belongs to another technician",
+        "cette session appartient à un autre technicien",
+    ),
+    "files.closed": Entry(
+        409, 3, "the files of this Jump Client are not open; open them first",
+        "les fichiers de ce Jump Client ne sont pas ouverts ; ouvrez-les d'abord",
+    ),
+    "files.missing": Entry(
+        404, 4, "there is no file or directory {path}",
+        "il n'y a ni fichier ni répertoire {path}",
+    ),
+    "files.denied": Entry(
+        403, 5, "the host does not allow this: {path}", "la machine ne le permet pas : {path}"
+    ),
+    "files.exists": Entry(409, 3, "{path} is there already", "{path} existe déjà"),
+    "files.not_a_file": Entry(
+        409, 3, "{path} is not a regular file", "{path} n'est pas un fichier ordinaire"
+    ),
+    "files.full": Entry(
+        507, 3, "there is no room left on the host for {path}",
+        "il n'y a plus de place sur la machine pour {path}",
+    ),
+    "files.busy": Entry(
+        503, 6, "too many transfers with this Jump Client at once; try again when one is over",
+        "trop de transferts à la fois avec ce Jump Client ; réessayez quand l'un sera terminé",
+    ),
+    "files.failed": Entry(
+        502, 6, "the host could not do it: {path}: {detail}",
+        "la machine n'a pu le faire : {path} : {detail}",
+    ),
     "enrol.clone": Entry(
         409, 3, "another machine is connected with this identity; this one must enrol anew",
         "une autre machine est connectée avec cette identité ; celle-ci doit s'inscrire à nouveau",
