@@ -206,6 +206,16 @@ class Server:
 
     def api(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         """Call the API as a program with every right; path: below the API's prefix."""
+        status, answer = self._call(method, path, body)
+        return status, json.loads(answer) if answer else None
+
+    def text(self, path: str) -> str:
+        """GET a text from the API; AssertionError when it is refused."""
+        status, answer = self._call("GET", path, None)
+        assert status == 200, answer
+        return answer.decode()
+
+    def _call(self, method: str, path: str, body: object) -> tuple[int, bytes]:
         if not self._token:
             pair = f"{self.credentials.client_id}:{self.credentials.secret}".encode()
             basic = base64.b64encode(pair).decode()
@@ -219,8 +229,7 @@ class Server:
             self._token = json.loads(answer)["access_token"]
         content = None if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
-        status, answer = self.http(method, API_PREFIX + path, content, headers)
-        return status, json.loads(answer) if answer else None
+        return self.http(method, API_PREFIX + path, content, headers)
 
     def made(self, path: str, body: object) -> Any:
         """POST to the API and return what was made; AssertionError when it was not."""

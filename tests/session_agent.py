@@ -180,6 +180,11 @@ class _SshServer(asyncssh.SSHServer):
         known = [asyncssh.import_public_key(text) for text in self._terms.keys]
         return key in known
 
+    def connection_requested(
+        self, dest_host: str, dest_port: int, orig_host: str, orig_port: int
+    ) -> bool:
+        return dest_host == "127.0.0.1" and dest_port in self._terms.ports
+
 
 async def _process(process: asyncssh.SSHServerProcess[bytes]) -> None:
     words = (process.command or "").split()

@@ -40,6 +40,20 @@ CIPHERS = (
 """The client's order counts in SSH, and OpenSSH before 10 wants ChaCha20 first, at half the
 speed. What is not offered is not chosen."""
 
+_KEX = "-*-sha1,gss-*,rsa2048-*"
+"""asyncssh's own choice without these."""
+_MACS = ("hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256")
+_SIGNATURES = (
+    "ssh-ed25519",
+    "sk-ssh-ed25519@openssh.com",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
+    "rsa-sha2-512",
+    "rsa-sha2-256",
+)
+
 LOGIN_SECONDS = 60
 KEEPALIVE_SECONDS = 30
 MAX_STRANGERS = 100
@@ -99,6 +113,9 @@ class Bastion:
             server_host_keys=[asyncssh.import_private_key(host_key)],
             server_version=VERSION,
             encryption_algs=CIPHERS,
+            kex_algs=_KEX,
+            mac_algs=_MACS,
+            signature_algs=_SIGNATURES,
             compression_algs=("none",),
             login_timeout=LOGIN_SECONDS,
             keepalive_interval=KEEPALIVE_SECONDS,

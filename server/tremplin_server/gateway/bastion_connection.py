@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import asyncssh
 from tremplin_agent.terms import Capability
@@ -15,7 +15,7 @@ from tremplin_server.audit import service as audit
 from tremplin_server.db import Work
 from tremplin_server.errors import Denied, TremplinError
 from tremplin_server.gateway import metrics
-from tremplin_server.gateway.bastion_channel import ChannelStream, Notice
+from tremplin_server.gateway.bastion_channel import ChannelStream, Half, Notice
 from tremplin_server.gateway.bastion_words import greeting, plain, say
 from tremplin_server.gateway.stream import Stream, StreamTunnel
 from tremplin_server.permissions import Actor, ActorKind
@@ -27,7 +27,7 @@ from tremplin_server.sessions.service import Request
 if TYPE_CHECKING:
     from tremplin_server.gateway.bastion import Bastion
 
-Session = Awaitable[asyncssh.SSHTCPSession[bytes]]
+Session = Awaitable[ChannelStream] | Awaitable[Half]
 Opened = Session | tuple[asyncssh.SSHTCPChannel[bytes], Session]
 
 MAX_PASSWORDS = 5
@@ -68,7 +68,8 @@ class BastionConnection(asyncssh.SSHServer):
     def connection_lost(self, exc: Exception | None) -> None:
         self._connection = None
         for forward in self._forwards.values():
-            forward.cancel()
+            if not forward.cancel() and _usable(forward):
+                forward.result().close()
         if self.caller is None and self._refusal is not None:
             self._bastion.note_refused(self._name, self._refusal, self._address)
         self._bastion.forget(self)
@@ -175,7 +176,7 @@ class BastionConnection(asyncssh.SSHServer):
             raise self._refused(error) from error
         return ChannelStream(stream, self._bastion.spawn)
 
-    async def _forward(self, word: str, port: int) -> asyncssh.SSHTCPSession[bytes]:
+    async def _forward(self, word: str, port: int) -> Half:
         """Return a channel to a port of the host's loopback, through an SSH of our own."""
         try:
             client_id = await self._require_port(word, port)
@@ -184,10 +185,9 @@ class BastionConnection(asyncssh.SSHServer):
                 forward = asyncio.ensure_future(self._inner(word))
                 self._forwards[client_id] = forward
             inner = await asyncio.shield(forward)
-            assert self._connection is not None, "a lost connection cancels its channels"
-            made = await self._connection.forward_tunneled_connection(inner, "127.0.0.1", port)
-            # It has a session's methods without being declared as one.
-            return cast("asyncssh.SSHTCPSession[bytes]", made)
+            far = Half()
+            await inner.create_connection(lambda: far, "127.0.0.1", port)
+            return Half(far)
         except TremplinError as error:
             raise self._refused(error) from error
         except (OSError, asyncssh.Error) as error:
