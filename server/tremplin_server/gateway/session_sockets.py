@@ -52,7 +52,7 @@ class SessionSockets:
             await _refuse(error, scope, send)
 
     async def _agent(self, scope: Scope, session_id: str, source_ip: str, send: Send) -> None:
-        seat = await self._hub.admit(session_id, _bearer(scope), source_ip)
+        seat = await self._hub.arrivals.admit(session_id, _bearer(scope), source_ip)
         carrier: Carrier = scope["extensions"][EXTENSION]
         try:
             await send({"type": "websocket.accept"})
@@ -62,7 +62,7 @@ class SessionSockets:
             seat.leave()
             return
         stream = carrier.carry(lost="session.host_lost")
-        self._hub.watch_socket(stream)
+        self._hub.arrivals.watch(stream)
         seat.take(stream)
 
     async def _program(self, scope: Scope, session_id: str, source_ip: str, send: Send) -> None:
@@ -79,7 +79,7 @@ class SessionSockets:
             await agent.close()
             return
         stream = carrier.carry(lost="")
-        self._hub.watch_socket(stream)
+        self._hub.arrivals.watch(stream)
         self._hub.spawn(splice(stream, agent))
 
 

@@ -9,7 +9,6 @@ writes what became of it.
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,60 +16,30 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import select
 from tremplin_agent.terms import Capability, Terms
 
 from tremplin_server.accounts.tokens import hash_of
 from tremplin_server.audit import service as audit
-from tremplin_server.clients import service as clients
 from tremplin_server.clients.lifecycle import State
 from tremplin_server.clients.models import JumpClient, Worker
 from tremplin_server.config import Config
 from tremplin_server.db import Work
-from tremplin_server.errors import Conflict, Denied, Invalid, NotFound, TremplinError, Unavailable
-from tremplin_server.groups import service as groups
+from tremplin_server.errors import Conflict, Denied, NotFound, TremplinError
 from tremplin_server.permissions import ActorKind, Permission
-from tremplin_server.policies.models import JumpPolicy, SimultaneousJumps
 from tremplin_server.sessions import listing
+from tremplin_server.sessions.checks import MAX_KEYS as MAX_KEYS
+from tremplin_server.sessions.checks import MAX_REASON as MAX_REASON
+from tremplin_server.sessions.checks import START_SECONDS as START_SECONDS
+from tremplin_server.sessions.checks import Request as Request
+from tremplin_server.sessions.checks import startable
 from tremplin_server.sessions.models import Front, JumpSession, SessionState
 
 TICKET_SECONDS = 30
-START_SECONDS = 60
-"""A start that is older than this no longer counts among those at once."""
-
-MAX_KEYS = 50
-MAX_KEYS_LENGTH = 64 * 1024
-"""All together; the terms of a session must fit into one frame."""
-
-MAX_REASON = 1024
-FIRST_VERSION = (0, 1, 0)
-"""Of the agents that know sessions."""
-
-_START_LOCK = 0x7472_656D_706C_6E04
-_KEY = re.compile(r"[a-z0-9@.-]{3,64} [A-Za-z0-9+/=]{16,16384}( [^\r\n\0]{0,255})?", re.ASCII)
 _NOTICES = {
     "en": "Tremplin: {technician} has opened a session on this computer.",
     "fr": "Tremplin : {technician} a ouvert une session sur cet ordinateur.",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a technician asks for.
-
-    ports: of the host's loopback that he wants to forward to; None for all that the site
-    allows. keys: OpenSSH public keys that he signs in with on the host. open: the front
-    vouches for him, and the host lets him in without a key. technician_ip: where he comes
-    from; the actor's address when empty.
-    """
-
-    front: Front
-    capabilities: tuple[Capability, ...] = tuple(Capability)
-    ports: tuple[int, ...] | None = None
-    reason: str = ""
-    technician_ip: str = ""
-    keys: tuple[str, ...] = ()
-    open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +84,7 @@ def start(work: Work, client_id: int, request: Request) -> Started:
     Unavailable (jump.busy). A refusal is audited although the error ends the work.
     """
     with _refusals_audited(work, client_id, request):
-        client = _startable(work, client_id, request)
+        client = startable(work, client_id, request)
         ticket = secrets.token_urlsafe(32)
         session = _add(work, client, request, ticket)
     return Started(session.id, ticket, session.ticket_expires_at)
@@ -127,7 +96,7 @@ def start_here(work: Work, client_id: int, request: Request, worker_id: str) -> 
     Raises what `start` raises.
     """
     with _refusals_audited(work, client_id, request):
-        client = _startable(work, client_id, request)
+        client = startable(work, client_id, request)
         session = _add(work, client, request, "")
     session.worker_id = worker_id
     return _opening(work.config, session, client)
@@ -185,96 +154,6 @@ def _refusals_audited(work: Work, client_id: int, request: Request) -> Iterator[
         # The caller's work is undone by the error, and this must outlast it.
         work.commit()
         raise
-
-
-def _startable(work: Work, client_id: int, request: Request) -> JumpClient:
-    work.actor.require(Permission.SESSIONS_START)
-    client = clients.get(work, client_id)
-    groups.require_item(work, client, "start")
-    _check(work, request)
-    _require_ready(client)
-    _one_at_a_time(work)
-    _require_policy(work, client)
-    _require_room(work)
-    return client
-
-
-def _check(work: Work, request: Request) -> None:
-    wrong: dict[str, list[str]] = {}
-    if len(request.reason) > MAX_REASON:
-        wrong["reason"] = [f"Longer than maximum length {MAX_REASON}."]
-    if not request.capabilities:
-        wrong["capabilities"] = ["Missing data for required field."]
-    if sum(map(len, request.keys)) > MAX_KEYS_LENGTH or len(request.keys) > MAX_KEYS:
-        wrong["public_keys"] = ["Too many keys."]
-    elif not all(_KEY.fullmatch(key) for key in request.keys):
-        wrong["public_keys"] = ["Not OpenSSH public keys."]
-    elif not request.keys and not request.open:
-        wrong["public_keys"] = ["Missing data for required field."]
-    if wrong:
-        raise Invalid(wrong)
-    for port in request.ports or ():
-        if port not in work.config.session_ports:
-            raise Denied("session.port", port=port)
-
-
-_REFUSALS = {
-    State.UNINSTALLED: "client.uninstalled",
-    State.REMOVING: "client.removing",
-    State.DISABLED: "jump.disabled",
-    State.PENDING: "jump.not_connected",
-    State.OFFLINE: "client.offline",
-}
-
-
-def _require_ready(client: JumpClient) -> None:
-    state = State(client.state)
-    away = state in (State.PENDING, State.OFFLINE) or client.worker_id is None
-    if client.connection_type == "passive" and away and state not in _FINAL:
-        return
-    if state in _REFUSALS:
-        raise Conflict(_REFUSALS[state])
-    if client.worker_id is None:
-        raise Conflict("jump.not_connected")
-    if client.agent_version and _version(client.agent_version) < FIRST_VERSION:
-        raise Conflict("jump.version", version=client.agent_version)
-
-
-_FINAL = (State.UNINSTALLED, State.REMOVING, State.DISABLED)
-
-
-def _version(written: str) -> tuple[int, ...]:
-    found = re.match(r"(\d+)\.(\d+)\.(\d+)", written)
-    return tuple(int(part) for part in found.groups()) if found else (0,)
-
-
-def _one_at_a_time(work: Work) -> None:
-    """Let starts count one another: on SQLite they are alone anyway."""
-    if work.session.get_bind().dialect.name == "postgresql":
-        work.session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _START_LOCK})
-
-
-def _require_policy(work: Work, client: JumpClient) -> None:
-    if client.jump_policy_id is None:
-        return
-    policy = work.session.get(JumpPolicy, client.jump_policy_id)
-    if policy is None or policy.simultaneous_jumps == SimultaneousJumps.JOIN:
-        return
-    others = select(func.count()).where(
-        JumpSession.client_id == client.id, JumpSession.state != SessionState.ENDED
-    )
-    if work.session.scalar(others):
-        raise Conflict("jump.policy")
-
-
-def _require_room(work: Work) -> None:
-    limit = work.config.session_starts_at_once
-    starting = select(func.count()).where(
-        JumpSession.state == SessionState.STARTING,
-        JumpSession.created_at > work.now() - timedelta(seconds=START_SECONDS),
-    )
-    if limit and (work.session.scalar(starting) or 0) >= limit:
-        raise Unavailable("jump.busy")
 
 
 def _add(work: Work, client: JumpClient, request: Request, ticket: str) -> JumpSession:
