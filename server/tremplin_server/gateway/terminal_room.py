@@ -26,6 +26,8 @@ KEEP_SECONDS = 60.0
 _TELL_TAKEN = 4096
 _MAX_SIZE = 1000
 TERM = "xterm-256color"
+ENVIRONMENT = {"LC_CTYPE": "C.UTF-8"}
+"""The page speaks UTF-8, whatever the host's language is."""
 
 
 class TerminalRoom(asyncssh.SSHClientSession[bytes]):
@@ -59,6 +61,7 @@ class TerminalRoom(asyncssh.SSHClientSession[bytes]):
                 lambda: self,
                 term_type=TERM,
                 term_size=(bounded(columns), bounded(rows)),
+                env=ENVIRONMENT,
                 encoding=None,
             )
         except (OSError, asyncssh.Error) as error:

@@ -14,7 +14,7 @@ const SCROLLBACK_LINES = 10_000;
 const SIZES = [11, 12, 13, 14, 16, 18, 20, 24];
 const SIZE_KEY = "terminal-font-size";
 
-allowSheets();
+allowStyles();
 
 const panel = element("terminal-panel");
 const form = element<HTMLFormElement>("terminal-form");
@@ -185,8 +185,9 @@ addEventListener("beforeunload", (event) => {
   if (link.live) event.preventDefault();
 });
 
-/** xterm.js adds sheets of its own; the page's policy wants its nonce on them. */
-function allowSheets(): void {
+/** xterm.js adds sheets and style attributes; the page's policy wants a nonce on the
+    former and takes the latter from scripts only through the style object. */
+function allowStyles(): void {
   const nonce = element("terminal-stage").dataset["nonce"] ?? "";
   const create = document.createElement.bind(document);
   document.createElement = ((name: string, options?: ElementCreationOptions) => {
@@ -194,4 +195,8 @@ function allowSheets(): void {
     if (made instanceof HTMLStyleElement) made.nonce = nonce;
     return made;
   }) as typeof document.createElement;
+  HTMLElement.prototype.setAttribute = function (name: string, value: string): void {
+    if (name === "style") this.style.cssText = value;
+    else Element.prototype.setAttribute.call(this, name, value);
+  };
 }
