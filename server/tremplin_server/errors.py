@@ -247,7 +247,8 @@ CATALOGUE: dict[str, Entry] = {
         "l'utilisateur a désactivé le Jump Client",
     ),
     "session.removed": Entry(
-        409, 3, "the Jump Client was removed", "le Jump Client a été retiré"
+        409, 3, "the Jump Client was stopped or removed",
+        "le Jump Client a été arrêté ou retiré",
     ),
     "session.revoked": Entry(
         401, 5, "the technician's account was disabled or deleted",

@@ -200,7 +200,8 @@ def test_a_session_is_stopped_from_the_server(server: Server) -> None:
         async with agent_of(server) as agent:
             agent.listen()
             ends = await opened(technician, agent)
-            server.command("session", "end", ends.session_id, "--reason", "enough")
+            words = ("session", "end", ends.session_id, "--reason", "enough")
+            await asyncio.to_thread(server.command, *words)
             assert await end_of(ends.far) == (1000, "session.stopped")
             assert await end_of(ends.near) == (1000, "session.stopped")
             assert (await agent.closing()).code == "session.stopped"
@@ -303,6 +304,28 @@ def test_what_the_agent_refuses_reaches_the_technician(server: Server) -> None:
             assert (status, json.loads(body)["code"]) == (503, "jump.host_busy")
             over = await state(technician, order.session_id, "ended")
             assert over["end_code"] == "jump.host_busy"
+
+    run(scenario())
+
+
+def test_the_host_may_say_a_moment_later_why_it_ended_a_session(server: Server) -> None:
+    async def scenario() -> None:
+        technician = Technician(server)
+        async with agent_of(server) as agent, agent_of(server) as other:
+            agent.listen()
+            ends = await opened(technician, agent)
+            await ends.far.close()
+            assert await end_of(ends.near) == (1000, "")
+            await other.send(wire.SessionEnded(ends.session_id, "session.time_up"))
+            await agent.send(wire.SessionEnded(ends.session_id, "session.idle"))
+
+            def explained() -> bool:
+                found = server.api("GET", f"/session/{ends.session_id}")[1]
+                return bool(found["end_code"] == "session.idle")
+
+            await eventually(explained, "the reason")
+            codes = [code for action, code in audited(server, ends.session_id) if "end" in action]
+            assert codes == ["session.ended", "session.idle"]
 
     run(scenario())
 

@@ -45,6 +45,14 @@ class Waiting:
             self.arrived.set_exception(error)
 
 
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """A session that is over since a moment. written: done once that is in the database."""
+
+    client_id: int
+    written: asyncio.Future[None]
+
+
 class SessionStream:
     """A live session as its front sees it: the agent's end, counted.
 

@@ -20,7 +20,7 @@ from tremplin_server.db import Work
 from tremplin_server.errors import Conflict, TremplinError, Unavailable
 from tremplin_server.gateway import metrics
 from tremplin_server.gateway.session_arrivals import Arrivals
-from tremplin_server.gateway.session_ends import SessionStream, Waiting, error_of
+from tremplin_server.gateway.session_ends import Recent, SessionStream, Waiting, error_of
 from tremplin_server.gateway.session_orders import Orders
 from tremplin_server.gateway.stream import Stream
 from tremplin_server.logging import logger
@@ -36,6 +36,9 @@ PATIENCE = 10.0
 """Seconds that an agent has to bring its end."""
 
 WATCH_SECONDS = 5.0
+RECENT_SECONDS = 15.0
+"""How long after an end the host may still say why it was."""
+
 _SECRET = "session_key"  # noqa: S105 - the name of a row, not a secret
 _log = logger(__name__)
 
@@ -47,6 +50,7 @@ class SessionHub:
         self._gateway = gateway
         self._waiting: dict[str, Waiting] = {}
         self._live: dict[str, SessionStream] = {}
+        self._recent: dict[str, Recent] = {}
         self.arrivals = Arrivals(gateway, self._waiting.get)
         self._orders = Orders(gateway, self.arrivals.token, self._refused)
         self._watching: asyncio.Task[None] | None = None
@@ -187,11 +191,25 @@ class SessionHub:
         metrics.SESSION_ENDS.labels(code).inc()
         # The agent's socket says so as well, but only to who still reads it.
         self._orders.close(opening.client_id, opening.session_id, code)
-        self.spawn(
-            self._gateway.store.call(
-                service.ended, opening.session_id, code, stream.to_host, stream.from_host
+        loop = asyncio.get_running_loop()
+        recent = self._recent[opening.session_id] = Recent(opening.client_id, loop.create_future())
+        loop.call_later(RECENT_SECONDS, self._recent.pop, opening.session_id, None)
+        self.spawn(self._write_end(stream, code, recent.written))
+
+    async def _write_end(
+        self, stream: SessionStream, code: str, written: asyncio.Future[None]
+    ) -> None:
+        session_id = stream.opening.session_id
+        try:
+            await self._gateway.store.call(
+                service.ended, session_id, code, stream.to_host, stream.from_host
             )
-        )
+        finally:
+            written.set_result(None)
+
+    async def _explain(self, session_id: str, code: str, written: asyncio.Future[None]) -> None:
+        await written
+        await self._gateway.store.call(service.explained, session_id, code)
 
     def agent_ended(self, client_id: int, message: wire.SessionEnded) -> None:
         """Take an agent's word that a session of its own is over, or was refused."""
@@ -199,12 +217,17 @@ class SessionHub:
 
     def _refused(self, client_id: int, session_id: str, code: str, detail: str) -> bool:
         waiting, live = self._waiting.get(session_id), self._live.get(session_id)
+        recent = self._recent.get(session_id)
         if waiting is not None and waiting.opening.client_id == client_id:
             waiting.fail(error_of(code or "session.ended", detail))
         elif live is not None and live.opening.client_id == client_id:
             # A plain end is said by the socket as well, behind the last bytes.
             if code:
                 self.spawn(live.close(error_of(code, detail).code))
+        elif recent is not None and recent.client_id == client_id:
+            # An ssh client hangs up as soon as SSH says goodbye, before the reason is here.
+            if code and code != "session.host_lost":
+                self.spawn(self._explain(session_id, error_of(code, detail).code, recent.written))
         else:
             return False
         return True

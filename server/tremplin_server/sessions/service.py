@@ -271,6 +271,15 @@ def ended(
     _end(work, session, code or "session.ended", to_host=to_host, from_host=from_host)
 
 
+def explained(work: Work, session_id: str, code: str) -> None:
+    """Note why the host ended a session that seemed to end plainly: the word came late."""
+    session = work.session.get(JumpSession, session_id, with_for_update=True)
+    if session is not None and session.end_code == "session.ended":
+        session.end_code = code[:64]
+        _audit(work, session, "session.end_explained", code=code)
+        _tell(work, session)
+
+
 def still_open(work: Work, session_ids: Iterable[str]) -> None:
     """Note that these sessions live, although their worker was taken for dead."""
     lost = select(JumpSession).where(
