@@ -6,9 +6,11 @@ const UNITS =
   language === "fr"
     ? ["o", "Ko", "Mo", "Go", "To", "Po"]
     : ["B", "KB", "MB", "GB", "TB", "PB"];
-const numbers = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
-const whole = new Intl.NumberFormat(language, { maximumFractionDigits: 0 });
-const times = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+// As the pages write dates: the day before the month.
+const locale = language === "fr" ? "fr-FR" : "en-GB";
+const numbers = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
+const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
+const times = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
 
 export function bytes(count: number): string {
   let unit = 0;
