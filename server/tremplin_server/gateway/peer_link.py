@@ -135,6 +135,7 @@ class PeerLinks:
             self._server, port = await self._listen_tcp()
             self.address = f"tcp:{self._config.peer_bind}:{port}"
         else:
+            _clear_stale(self._path)
             self._server = await asyncio.start_unix_server(
                 self._accepted, sock=_bound(self._path), limit=WINDOW
             )
@@ -165,7 +166,7 @@ class PeerLinks:
                     writer.transport.abort()
                     raise
                 return PeerStream(reader, writer)
-        except (OSError, ssl.SSLError, TimeoutError) as error:
+        except (OSError, ValueError, TimeoutError) as error:
             _log.error("peer.unreachable", address=address, detail=str(error))
             raise TremplinError("jump.internal") from error
         except asyncio.IncompleteReadError as error:
@@ -268,6 +269,18 @@ class PeerLinks:
     ) -> bytes:
         said = direction + b"\0" + session_id + listener + dialler + hashlib.sha256(seen).digest()
         return hmac.digest(self._key, said, "sha256")
+
+
+def _clear_stale(mine: Path) -> None:
+    """Remove the sockets of workers of this machine that were killed.
+
+    The name of a worker ends with its process id and a random part.
+    """
+    machine, *_ = mine.stem.rsplit("-", 2)
+    for path in mine.parent.glob(f"{machine}-*-*.sock"):
+        process = path.stem.rsplit("-", 2)[1]
+        if process.isdecimal() and not Path("/proc", process).exists():
+            path.unlink(missing_ok=True)
 
 
 def _bound(path: Path) -> socket.socket:
