@@ -7,6 +7,8 @@ import gzip
 import hashlib
 import json
 import os
+import shlex
+import subprocess
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +22,7 @@ from tests.boxes import Box, box
 from tests.integration.agent_site import Site, running_site
 from tests.integration.test_gateway import eventually, run
 from tests.integration.test_sessions import state
-from tests.serving import until
+from tests.serving import TREMPLIN, until
 from tests.session_agent import Technician
 
 pytestmark = pytest.mark.timeout(300)
@@ -153,6 +155,58 @@ def test_capabilities_that_were_not_granted_are_refused(site: Site, client_id: i
                 await ssh.open_connection("127.0.0.1", site.port)
 
     run(scenario())
+
+
+def proxied(
+    site: Site, directory: Path, name: str, *words: str, **changes: str
+) -> subprocess.CompletedProcess[bytes]:
+    """Run OpenSSH's client through `tremplin session proxy`."""
+    key = directory / "key"
+    if not key.exists():
+        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
+        subprocess.run(command, check=True)
+    host_key = site.call(
+        "POST",
+        f"/jump-client/{site.record('host')['id']}/session",
+        {"public_keys": [key.with_suffix(".pub").read_text().strip()]},
+    )["host_key"]
+    (directory / "known_hosts").write_text(f"{name} {host_key}\n")
+    proxy = shlex.join([str(TREMPLIN), "session", "proxy", "--key", str(key) + ".pub", name])
+    options = {
+        "ProxyCommand": proxy,
+        "UserKnownHostsFile": str(directory / "known_hosts"),
+        "StrictHostKeyChecking": "yes",
+        "IdentityFile": str(key),
+        "IdentitiesOnly": "yes",
+        "BatchMode": "yes",
+    }
+    given = [word for pair in options.items() for word in ("-o", "=".join(pair))]
+    environment = {
+        **os.environ,
+        "TREMPLIN_URL": site.base_url,
+        "TREMPLIN_CA_PATH": str(site.ca_path),
+        "TREMPLIN_CLIENT_ID": site.credentials.client_id,
+        "TREMPLIN_CLIENT_SECRET": site.credentials.secret,
+        **changes,
+    }
+    return subprocess.run(
+        ["ssh", "-F", "none", *given, f"any@{name}", *words],
+        env=environment,
+        input=b"\0" * 300_000,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.usefixtures("client_id")
+def test_ssh_goes_through_a_proxy_command(site: Site, tmp_path: Path) -> None:
+    done = proxied(site, tmp_path, "host", "wc -c; exit 5")
+    assert (done.stdout.strip(), done.returncode) == (b"300000", 5), done.stderr
+    done = proxied(site, tmp_path, "nobody", "true")
+    assert b"there is no Jump Client nobody" in done.stderr
+    done = proxied(site, tmp_path, "host", "true", TREMPLIN_CLIENT_SECRET="wrong")
+    assert b"the name or the secret is wrong" in done.stderr
 
 
 def test_a_killed_agent_ends_the_session(site: Site) -> None:

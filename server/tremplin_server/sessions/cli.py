@@ -10,6 +10,7 @@ import click
 
 from tremplin_server.sessions import listing, recordings, service
 from tremplin_server.sessions.models import Front, SessionState
+from tremplin_server.sessions.proxy import proxy
 from tremplin_server.sessions.schemas import SessionRecordingBody, shown
 from tremplin_server.shell import Site, json_option, pass_site, show, show_one
 
@@ -92,3 +93,6 @@ def recording(
         click.open_file(str(output or "-"), "wb") as target,
     ):
         shutil.copyfileobj(packed, target)
+
+
+session_group.add_command(proxy)
