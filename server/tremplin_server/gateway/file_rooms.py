@@ -2,11 +2,13 @@
 
 A technician's tab asks many small things, over requests that any worker may get. The
 first that a worker gets starts a session; it ends when nobody has asked for `IDLE_SECONDS`.
+A session that was ended by somebody else is not started again until the tab is opened anew.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ from tremplin_server.gateway.host_ssh import sign_in
 from tremplin_server.gateway.stream import Stream
 from tremplin_server.permissions import ActorKind
 from tremplin_server.sessions import service
-from tremplin_server.sessions.file_orders import FileOrder
+from tremplin_server.sessions.file_orders import FileOrder, Operation
 from tremplin_server.sessions.models import Front
 from tremplin_server.sessions.service import Request
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 IDLE_SECONDS = 600.0
 MAX_AT_ONCE = 24
 """Operations of one technician on one host; each transfer holds a few megabytes."""
+
+MAX_ENDS = 10_000
 
 Key = tuple[ActorKind, int, int]
 
@@ -59,6 +63,8 @@ class FileRooms:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._rooms: dict[Key, asyncio.Task[Room]] = {}
+        self._ends: OrderedDict[Key, str] = OrderedDict()
+        """Why sessions ended that were ended by others."""
 
     @asynccontextmanager
     async def use(self, order: FileOrder) -> AsyncIterator[Room]:
@@ -91,6 +97,10 @@ class FileRooms:
 
     async def _room(self, order: FileOrder) -> Room:
         key = _key(order)
+        if order.operation is Operation.OPEN:
+            self._ends.pop(key, None)
+        elif key in self._ends:
+            raise TremplinError(self._ends[key])
         task = self._rooms.get(key)
         if task is None or (task.done() and _unusable(task)):
             task = self._rooms[key] = asyncio.ensure_future(self._open(key, order))
@@ -125,6 +135,10 @@ class FileRooms:
     async def _watch(self, key: Key, room: Room) -> None:
         await room.connection.wait_closed()
         await room.stream.close()
+        if room.stream.end_code in CATALOGUE:
+            self._ends[key] = room.stream.end_code
+            if len(self._ends) > MAX_ENDS:
+                self._ends.popitem(last=False)
         task = self._rooms.get(key)
         if task is not None and task.done() and not task.cancelled() and task.result() is room:
             del self._rooms[key]

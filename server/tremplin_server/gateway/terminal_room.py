@@ -26,7 +26,7 @@ KEEP_SECONDS = 60.0
 _TELL_TAKEN = 4096
 _MAX_SIZE = 1000
 TERM = "xterm-256color"
-ENVIRONMENT = {"LC_CTYPE": "C.UTF-8"}
+ENVIRONMENT: tuple[tuple[bytes | str, bytes | str], ...] = (("LC_CTYPE", "C.UTF-8"),)
 """The page speaks UTF-8, whatever the host's language is."""
 
 

@@ -103,7 +103,7 @@ async function attempt(act: () => Promise<void>): Promise<void> {
   try {
     await act();
   } catch (error) {
-    if (error instanceof Refused && error.code === "files.closed") closed();
+    if (error instanceof Refused && /^(files\.closed|session\..*)$/.test(error.code)) closed();
     message.textContent = reason(error);
     message.hidden = false;
     message.scrollIntoView({ block: "nearest" });
