@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 USAGE = """usage: tremplin-agent COMMAND [--dir DIR]
 
   run        run the Jump Client that is installed in DIR
-  status     show what it knows: client id, phase, last contact, refusal
-  disable    let nobody jump to this host until `enable`
+  status     show what it knows: client id, phase, last contact, refusal, open sessions
+  disable    let nobody jump to this host until `enable`; end the sessions there are
   enable     end `disable`
   version    show the version
 """
@@ -180,6 +180,7 @@ def _status(directory: Path, rest: List[str]) -> int:
         "last_contact": state.last_contact,
         "refused": state.refused,
         "disabled": Store(facts.var).is_disabled,
+        "sessions": Store(facts.var).sessions(),
     }
     sys.stdout.write(json.dumps(shown, indent=1) + "\n")
     return 0

@@ -99,6 +99,30 @@ def leaf(path: Path) -> x509.Certificate:
     return x509.load_pem_x509_certificates(path.read_bytes())[0]
 
 
+def passing_certificate() -> tuple[bytes, bytes, bytes]:
+    """Return key (PEM), certificate (PEM) and certificate (DER) for as long as a process runs.
+
+    Nobody vouches for it: only for TLS between parties that prove themselves in another way.
+    """
+    now, key = datetime.now(UTC), ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tremplin worker")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(_serial())
+        .not_valid_before(now - _BACKDATE)
+        .not_valid_after(now + timedelta(days=CA_DAYS))
+        .sign(key, hashes.SHA256())
+    )
+    pem, der = (
+        certificate.public_bytes(form)
+        for form in (serialization.Encoding.PEM, serialization.Encoding.DER)
+    )
+    return _private(key), pem, der
+
+
 # --- a given certificate ----------------------------------------------------------------
 
 

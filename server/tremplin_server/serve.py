@@ -130,9 +130,8 @@ def _require_address(config: Config) -> None:
         except OSError as error:
             # The workers of a server that was killed need a moment to notice.
             if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
-                raise TremplinError(
-                    "server.address", address=f"{config.bind}:{config.port}", detail=os.strerror(error.errno or 0)
-                ) from error
+                address, detail = f"{config.bind}:{config.port}", os.strerror(error.errno or 0)
+                raise TremplinError("server.address", address=address, detail=detail) from error
             time.sleep(0.1)
 
 
@@ -146,8 +145,9 @@ class GunicornApplication(BaseApplication):  # type: ignore[misc] # gunicorn has
     def load_config(self) -> None:
         config = self.config
         host = f"[{config.bind}]" if ":" in config.bind else config.bind
+        ports = (config.port, config.bastion_port) if config.bastion else (config.port,)
         settings = {
-            "bind": f"{host}:{config.port}",
+            "bind": [f"{host}:{port}" for port in ports],
             "workers": config.workers,
             "worker_class": TremplinWorker,
             "backlog": BACKLOG,
@@ -227,9 +227,22 @@ class TremplinWorker(UvicornWorker):  # type: ignore[misc] # uvicorn-worker has 
         self._take_over_tls()
         server = TremplinServer(self.config, self.wsgi, self._ready, self._renew)
         self._install_sigquit_handler()
-        await server.serve(sockets=self.sockets)
+        await server.serve(sockets=self._without_bastion())
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
+
+    def _without_bastion(self) -> list[Any]:
+        """Return the listeners of HTTPS; the bastion's goes to the gateway.
+
+        The master holds both, so that a second server on a taken port is refused, and a
+        worker that follows another finds the connections that came in between.
+        """
+        config: Config = self.app.config
+        if not config.bastion:
+            return list(self.sockets)
+        https, ssh = self.sockets
+        self.wsgi.bastion_listener = socket.socket(fileno=os.dup(ssh.fileno()))
+        return [https]
 
     def _ready(self) -> None:
         if self.age == 1:

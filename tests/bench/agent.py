@@ -19,7 +19,7 @@ from typing import Protocol, cast
 
 from tremplin_agent import wire
 from tremplin_agent.agent import REFUSED_SECONDS, STEADY_SECONDS, WELCOME_SECONDS
-from tremplin_agent.control import OPEN_SECONDS, TCP_SECONDS
+from tremplin_agent.control import OPEN_SECONDS
 from tremplin_agent.core.backoff import Backoff
 from tremplin_agent.core.identity import Identity, verify
 from tremplin_agent.core.protocol import (
@@ -34,6 +34,7 @@ from tremplin_agent.core.protocol import (
     SetProperties,
     TurnedAway,
 )
+from tremplin_agent.dialling import TCP_SECONDS
 from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response

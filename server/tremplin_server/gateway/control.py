@@ -155,6 +155,11 @@ class Connection:
         """Tell the agent that the server is going away."""
         self.link.post(wire.encode(wire.Drain(spread)))
 
+    def say(self, message: wire.SessionOpen | wire.SessionClose) -> None:
+        """Tell the agent something that is of no use later."""
+        if self._machine.phase is Phase.OPEN:
+            self.link.post(wire.encode(message))
+
     def look_for_commands(self) -> None:
         """Fetch and send what waits for this client."""
         if self._machine.phase is Phase.OPEN:
@@ -267,6 +272,8 @@ class Connection:
             await store.call_as(self._actor(), reporting.disabled, client_id)
         elif isinstance(message, wire.Enabled):
             await store.call_as(self._actor(), reporting.enabled, client_id)
+        elif isinstance(message, wire.SessionEnded):
+            self._gateway.sessions.agent_ended(client_id, message)
         elif isinstance(message, wire.Log):
             await store.call_as(self._actor(), reporting.log, client_id, message)
         return []

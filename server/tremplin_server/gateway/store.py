@@ -13,6 +13,7 @@ from tremplin_agent import wire
 from tremplin_server.clients import commands, presence, reporting
 from tremplin_server.clients.models import TombstoneKind
 from tremplin_server.clients.presence import Change, Identity
+from tremplin_server.clock import Clock
 from tremplin_server.db import Database, Work
 from tremplin_server.gateway import metrics
 from tremplin_server.gateway.batch import Batcher
@@ -49,6 +50,11 @@ class Store:
         self.pending = Batcher(self._batch("pending", _pending))
         self.statistics = Batcher(self._batch("statistics", _statistics), delay=STATISTICS_DELAY)
 
+    @property
+    def clock(self) -> Clock:
+        """The clock of the services."""
+        return self._database.clock
+
     async def call(
         self,
         service: Callable[Concatenate[Work, P], T],
@@ -62,6 +68,12 @@ class Store:
         """Run `service(work, *args)` as `actor` and return what it returns."""
         return await asyncio.get_running_loop().run_in_executor(
             self._executor, self._work, actor, service, args, False
+        )
+
+    async def look_up(self, service: Callable[..., T], *args: Any) -> T:
+        """Run `service(work, *args)`, which changes nothing, as the gateway itself."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._executor, self._work, self._actor, service, args, True
         )
 
     async def close(self) -> None:
