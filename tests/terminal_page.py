@@ -38,7 +38,6 @@ class Page:
             ssl=ssl.create_default_context(cafile=self.server.ca_path),
             additional_headers={"Cookie": self.console.cookie if cookie is None else cookie},
             compression=None,
-            max_queue=1,
         )
         control_agent.keep(self.socket)
         await self.socket.send(json.dumps({"columns": 80, "rows": 24, "language": "en", **hello}))
