@@ -22,6 +22,7 @@ from tremplin_agent.ssh.terminal import Size, Terminal
 from tremplin_agent.terms import Capability, Terms
 
 REFUSED_STATUS = 126
+NO_FILES = "this session may not transfer files"
 _LINGER_SECONDS = 0.1
 """How long a terminal whose program has ended may be silent before it is closed, where
 something in the background holds it open."""
@@ -34,6 +35,12 @@ Process = asyncssh.SSHServerProcess[bytes]
 Drained = Callable[[], Awaitable[None]]
 
 log = logging.getLogger("tremplin.session")
+
+
+def refuse(channel: asyncssh.SSHServerChannel[bytes], why: str) -> None:
+    """Say why nothing comes of what a channel asks for, and end it."""
+    channel.write(f"Tremplin: {why}\n".encode(), asyncssh.EXTENDED_DATA_STDERR)
+    channel.exit(REFUSED_STATUS)
 
 
 class Commands:
@@ -60,8 +67,7 @@ class Commands:
         """Run what a channel asks for to its end."""
         refusal = self._refusal(process)
         if refusal:
-            process.stderr.write(f"Tremplin: {refusal}\n".encode())
-            process.exit(REFUSED_STATUS)
+            refuse(process.channel, refusal)
             return
         running = asyncio.ensure_future(self._run(process))
         self._running.add(running)
@@ -78,8 +84,6 @@ class Commands:
         """Return why the session may not do this, or nothing."""
         granted = self._terms.capabilities
         if process.subsystem is not None:
-            if process.subsystem == "sftp":
-                return "this session may not transfer files"
             return f"there is no subsystem {process.subsystem}"
         if process.command is None:
             may = Capability.SHELL.value in granted
@@ -96,8 +100,7 @@ class Commands:
         except _GONE as error:
             log.info("a program could not be run: %s", error)
             with suppress(*_GONE):
-                process.stderr.write(f"Tremplin: {error}\n".encode())
-                process.exit(REFUSED_STATUS)
+                refuse(process.channel, str(error))
 
     def _environment(self, process: Process) -> Dict[str, str]:
         own = {
