@@ -9,7 +9,7 @@ import signal
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Awaitable, Callable, Dict, List, Optional, Sequence, Set
+from typing import Any, Awaitable, Callable, Dict, List, Optional, Sequence
 
 import asyncssh
 
@@ -61,7 +61,7 @@ class Commands:
         self._reaper = reaper
         self._drained = drained
         self._terminals = 0
-        self._running: Set[asyncio.Future[Any]] = set()
+        self._running: Dict[asyncio.Future[None], Process] = {}
 
     async def serve(self, process: Process) -> None:
         """Run what a channel asks for to its end."""
@@ -70,15 +70,24 @@ class Commands:
             refuse(process.channel, refusal)
             return
         running = asyncio.ensure_future(self._run(process))
-        self._running.add(running)
-        running.add_done_callback(self._running.discard)
+        self._running[running] = process
+        running.add_done_callback(self._running.pop)
         # A connection that is gone cancels its tasks; this one has a recording to finish.
         await asyncio.shield(running)
 
     async def finished(self) -> None:
         """Return once nothing runs any more and the recordings are complete."""
         if self._running:
-            await asyncio.wait(self._running)
+            await asyncio.wait(set(self._running))
+
+    def say(self, words: str) -> None:
+        """Show the technician a line, wherever something runs."""
+        for process in self._running.values():
+            with suppress(*_GONE):
+                if process.term_type is None:
+                    process.stderr.write(f"Tremplin: {words}\n".encode())
+                else:
+                    process.stdout.write(f"\r\nTremplin: {words}\r\n".encode())
 
     def _refusal(self, process: Process) -> str:
         """Return why the session may not do this, or nothing."""
