@@ -9,7 +9,7 @@ import signal
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Awaitable, Callable, Dict, List, Optional, Sequence, Set
+from typing import Any, Awaitable, Callable, Dict, List, Optional, Sequence
 
 import asyncssh
 
@@ -22,6 +22,7 @@ from tremplin_agent.ssh.terminal import Size, Terminal
 from tremplin_agent.terms import Capability, Terms
 
 REFUSED_STATUS = 126
+NO_FILES = "this session may not transfer files"
 _LINGER_SECONDS = 0.1
 """How long a terminal whose program has ended may be silent before it is closed, where
 something in the background holds it open."""
@@ -34,6 +35,12 @@ Process = asyncssh.SSHServerProcess[bytes]
 Drained = Callable[[], Awaitable[None]]
 
 log = logging.getLogger("tremplin.session")
+
+
+def refuse(channel: asyncssh.SSHServerChannel[bytes], why: str) -> None:
+    """Say why nothing comes of what a channel asks for, and end it."""
+    channel.write(f"Tremplin: {why}\n".encode(), asyncssh.EXTENDED_DATA_STDERR)
+    channel.exit(REFUSED_STATUS)
 
 
 class Commands:
@@ -54,32 +61,38 @@ class Commands:
         self._reaper = reaper
         self._drained = drained
         self._terminals = 0
-        self._running: Set[asyncio.Future[Any]] = set()
+        self._running: Dict[asyncio.Future[None], Process] = {}
 
     async def serve(self, process: Process) -> None:
         """Run what a channel asks for to its end."""
         refusal = self._refusal(process)
         if refusal:
-            process.stderr.write(f"Tremplin: {refusal}\n".encode())
-            process.exit(REFUSED_STATUS)
+            refuse(process.channel, refusal)
             return
         running = asyncio.ensure_future(self._run(process))
-        self._running.add(running)
-        running.add_done_callback(self._running.discard)
+        self._running[running] = process
+        running.add_done_callback(self._running.pop)
         # A connection that is gone cancels its tasks; this one has a recording to finish.
         await asyncio.shield(running)
 
     async def finished(self) -> None:
         """Return once nothing runs any more and the recordings are complete."""
         if self._running:
-            await asyncio.wait(self._running)
+            await asyncio.wait(set(self._running))
+
+    def say(self, words: str) -> None:
+        """Show the technician a line, wherever something runs."""
+        for process in self._running.values():
+            with suppress(*_GONE):
+                if process.term_type is None:
+                    process.stderr.write(f"Tremplin: {words}\n".encode())
+                else:
+                    process.stdout.write(f"\r\nTremplin: {words}\r\n".encode())
 
     def _refusal(self, process: Process) -> str:
         """Return why the session may not do this, or nothing."""
         granted = self._terms.capabilities
         if process.subsystem is not None:
-            if process.subsystem == "sftp":
-                return "this session may not transfer files"
             return f"there is no subsystem {process.subsystem}"
         if process.command is None:
             may = Capability.SHELL.value in granted
@@ -96,8 +109,7 @@ class Commands:
         except _GONE as error:
             log.info("a program could not be run: %s", error)
             with suppress(*_GONE):
-                process.stderr.write(f"Tremplin: {error}\n".encode())
-                process.exit(REFUSED_STATUS)
+                refuse(process.channel, str(error))
 
     def _environment(self, process: Process) -> Dict[str, str]:
         own = {

@@ -138,7 +138,7 @@ class Session:
         finally:
             watching.cancel()
         code = self._code(way, watching)
-        await self._say_goodbye(serving, code)
+        await self._say_goodbye(serving, commands, code)
         return code
 
     def _code(self, way: tunnel.Tunnel, watching: asyncio.Future[str]) -> str:
@@ -192,11 +192,15 @@ class Session:
 
     # --- the end ----------------------------------------------------------------------
 
-    async def _say_goodbye(self, serving: asyncio.Future[None], code: str) -> None:
+    async def _say_goodbye(
+        self, serving: asyncio.Future[None], commands: Commands, code: str
+    ) -> None:
         connection = self._connection
         if connection is not None and not serving.done():
             words = _WORDS.get(code, "it was ended from the server")
             why = f"this session is over: {words} ({code or 'session.ended'})"
+            # OpenSSH ends with its channels, and so without a look at the reason below.
+            commands.say(why)
             connection.disconnect(asyncssh.DISC_BY_APPLICATION, why)
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(asyncio.shield(serving), 0.5)

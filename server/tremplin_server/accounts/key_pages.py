@@ -54,7 +54,7 @@ def index() -> ResponseReturnValue:
             added = pages.attempt(
                 work,
                 form,
-                lambda: ssh_keys.add(work, owner, form.public_key.data, form.comment.data),
+                lambda: ssh_keys.add(work, owner, form.public_key.data, form.comment.data or ""),
             )
         if added:
             flash(_("The key was registered."), "good")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import Any
 
 import asyncssh
@@ -17,6 +18,7 @@ from tremplin_server.errors import CATALOGUE, TremplinError
 from tremplin_server.gateway.stream import Gate, Stream
 from tremplin_server.gateway.terminal_line import Line
 from tremplin_server.gateway.unconfirmed import Unconfirmed
+from tremplin_server.logging import logger
 
 WINDOW = 512 * 1024
 PIECE = 64 * 1024
@@ -24,6 +26,7 @@ KEEP_SECONDS = 60.0
 """How long a shell waits for its page to come back."""
 
 _TELL_TAKEN = 4096
+_log = logger(__name__)
 _MAX_SIZE = 1000
 TERM = "xterm-256color"
 ENVIRONMENT: tuple[tuple[bytes | str, bytes | str], ...] = (("LC_CTYPE", "C.UTF-8"),)
@@ -131,7 +134,9 @@ class TerminalRoom(asyncssh.SSHClientSession[bytes]):
         finally:
             for task in (sending, hearing):
                 task.cancel()
-            await asyncio.gather(sending, hearing, return_exceptions=True)
+            for end in await asyncio.gather(sending, hearing, return_exceptions=True):
+                if isinstance(end, Exception):
+                    _log.error("terminal.failed", exc_info=end)
             self._page_went(line)
 
     def _page_went(self, line: Line) -> None:
@@ -178,7 +183,9 @@ class TerminalRoom(asyncssh.SSHClientSession[bytes]):
                 await self._order(line, message)
                 continue
             if self._channel is not None:
-                self._channel.write(message)
+                # A shell that has ended takes nothing more; its end is told in a moment.
+                with suppress(BrokenPipeError):
+                    self._channel.write(message)
                 await self._gate.passed()
             self._taken += len(message)
             if self._taken - told >= _TELL_TAKEN:

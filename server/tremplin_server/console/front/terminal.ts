@@ -89,6 +89,7 @@ function show(kind: string, text: string): void {
 function cover(text: string, final: boolean): void {
   overlayText.textContent = text;
   again.hidden = !final;
+  overlay.classList.toggle("final", final);
   overlay.hidden = false;
   if (final) again.focus();
 }
