@@ -172,7 +172,8 @@ def _typed(name: str, annotation: str, value: Any) -> Any:
         if annotation == "bool":
             return _boolean(value)
         if annotation.startswith("Path"):
-            return Path(str(value)) if str(value) else None
+            # Absolute: the database, a fork and a changed directory must mean the same place.
+            return Path(str(value)).expanduser().absolute() if str(value) else None
         if annotation.startswith("tuple"):
             parts = value.replace(",", " ").split() if isinstance(value, str) else value
             if annotation.startswith("tuple[int"):
