@@ -114,9 +114,10 @@ def _check(directory: Path, rest: List[str]) -> int:
     import_websockets()
     from tremplin_agent.agent import Agent
     from tremplin_agent.core.identity import Identity, verify
+    from tremplin_agent.ssh.host import Host
 
     identity = Identity.generate()
-    good = verify(identity.public_key, identity.sign(b"check"), b"check") and bool(Agent)
+    good = verify(identity.public_key, identity.sign(b"check"), b"check") and all((Agent, Host))
     return 0 if good else 1
 
 

@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Dict, Optional, Set, Union
+from typing import Any, Callable, Dict, Optional, Set, Union
 
 from tremplin_agent import __version__, wire
 from tremplin_agent.codes import Code
@@ -106,6 +106,7 @@ class Agent:
         self._url = ""
         self._link: Optional[Link] = None
         self._sessions: Optional[Sessions] = None
+        self._welcomed: Callable[[], None] = lambda: None
         self._telling: Set[asyncio.Future[None]] = set()
         if not self._state.last_contact:
             self._state = replace(self._state, last_contact=time.time())
@@ -124,6 +125,7 @@ class Agent:
             return True
         recordings = Recordings(self._store.directory, self._identity, Backoff(random.random))
         recordings.complete()
+        self._welcomed = recordings.retry
         sending = asyncio.ensure_future(recordings.send_all(self._server))
         self._sessions = self._make_sessions(recordings)
         try:
@@ -311,6 +313,7 @@ class Agent:
             return
         log.info("online as Jump Client %d", action.client_id)
         self._note_refusal("")
+        self._welcomed()
         self._contact(durable=False)
 
     def _turned_away(self, refused: TurnedAway) -> Ending:

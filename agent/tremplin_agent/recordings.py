@@ -71,6 +71,10 @@ class Recordings:
                 path.rename(path.with_name(path.name[: -len(OPEN_SUFFIX)]))
         self._more.set()
 
+    def retry(self) -> None:
+        """Try again now: the server is there."""
+        self._more.set()
+
     async def send_all(self, server: Callable[[], Awaitable[Optional[Server]]]) -> None:
         """Send what waits and what is added, until cancelled. server: asked each time."""
         while True:
@@ -82,12 +86,11 @@ class Recordings:
                 trouble = where is None or not await self._sent(path, where)
                 if trouble:
                     break
+            if not trouble:
+                self._backoff.welcomed()
+            pause = self._backoff.busy() if trouble else None
             with suppress(asyncio.TimeoutError):
-                if trouble:
-                    await asyncio.sleep(self._backoff.busy())
-                else:
-                    self._backoff.welcomed()
-                    await self._more.wait()
+                await asyncio.wait_for(self._more.wait(), pause)
 
     def _paths(self, pattern: str) -> List[Path]:
         with suppress(OSError):

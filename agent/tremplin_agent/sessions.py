@@ -76,7 +76,12 @@ class Sessions:
             return
         terms = order.terms
         opening = orders.Open(
-            order.session_id, order.token, url=url, terms=terms.as_json(), heartbeat=heartbeat
+            order.session_id,
+            order.token,
+            url=url,
+            terms=terms.as_json(),
+            heartbeat=heartbeat,
+            until=_until(terms.expires_at),
         )
         self._open[order.session_id] = _Open(terms.technician, time.time())
         try:
@@ -144,6 +149,16 @@ class Sessions:
                 for session_id in self._open:
                     self._host.send(orders.Close(session_id, Code.SESSION_DISABLED.value))
         self._watch = None
+
+
+def _until(expires_at: float) -> float:
+    """Return when a session that begins now has to end, by the monotonic clock; or 0.
+
+    An end that is past says that the host's clock is wrong, and leaves it to the server's,
+    which ends the session in any case.
+    """
+    left = expires_at - time.time()
+    return time.monotonic() + left if left > 0 else 0.0
 
 
 class _Host:

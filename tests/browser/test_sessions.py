@@ -372,6 +372,12 @@ def test_a_terminal_is_recorded_and_played(host: Host, page: Visitor, visit: Vis
     page.page.locator(".ap-overlay-start").click()
     expect(page.page.locator(".ap-term")).to_contain_text("recorded recorded recorded")
     page.shoot("recording")
+    french = visit(host.server.base_url, locale="fr-FR", width=900)
+    french.sign_in("administrator", personas.PASSWORD)
+    french.page.goto(page.page.url)
+    french.page.get_by_role("button", name="Afficher les raccourcis clavier").click()
+    expect(french.page.get_by_text("– pause ou reprise")).to_be_visible()
+    french.shoot("recording-fr")
 
 
 # --- how it looks -----------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Any
 import pyotp
 import pytest
 
+from tests import postgres
 from tests.integration.openssh import Person
 from tests.integration.test_gateway import HEARTBEAT, eventually, run
 from tests.serving import PASSWORD, Server, Servers, free_port, servers
@@ -341,3 +342,25 @@ def test_the_command_line_handles_keys_and_prints_what_the_api_gives(
     assert fingerprint not in server.command("user", "key", "list", "bob")
     assert server.run("user", "key", "remove", "bob", "99").returncode == 4
     assert "had none" in server.command("user", "remove-second-factor", "bob")
+
+
+@pytest.mark.postgres
+def test_every_worker_answers_at_the_one_port(
+    own_servers: Servers, postgres_cluster: postgres.Cluster, tmp_path: Path
+) -> None:
+    async def scenario(server: Server) -> None:
+        person = Person(server, tmp_path / "zoe", "zoe")
+        person.register()
+        async with host(server, "shared") as agent:
+            await person.configure()
+            done = await asyncio.gather(*(person.run("shared", "exit 7") for _ in range(12)))
+            assert [one.status for one in done] == [7] * 12, [one.err for one in done]
+            over = server.api("GET", f"/session?client_id={agent.client_id}")[1]
+            assert len(over) == 12
+
+    postgres_cluster.create("bastion")
+    settings = {"heartbeat_seconds": HEARTBEAT, "workers": 2}
+    server = own_servers.start(database_url=postgres_cluster.url("bastion"), **settings)
+    run(scenario(server))
+    server.kill()
+    postgres_cluster.drop("bastion")

@@ -28,7 +28,8 @@ class Setup:
 @dataclass(frozen=True)
 class Open:
     """Serve a session. url: base URL of the server. heartbeat: seconds of silence after
-    which the connection is tried. terms: JSON form of `Terms`."""
+    which the connection is tried. terms: JSON form of `Terms`. until: when the session
+    has to end, by the host's monotonic clock; 0 to leave that to the server."""
 
     TYPE = "open"
     session_id: str
@@ -36,6 +37,7 @@ class Open:
     url: str
     terms: Dict[str, Any]
     heartbeat: float
+    until: float = 0.0
 
 
 @dataclass(frozen=True)

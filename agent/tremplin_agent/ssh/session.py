@@ -161,7 +161,7 @@ class Session:
     async def _watch(self, way: tunnel.Tunnel) -> str:
         """Return the code of the end once the session has lasted or rested too long, or
         the way to the server is dead."""
-        until = self._time_up()
+        until = self._order.until or float("inf")
         heartbeat = self._order.heartbeat
         while True:
             now = time.monotonic()
@@ -180,15 +180,6 @@ class Session:
             if idle:
                 waits.append(way.used_at + idle - now)
             await asyncio.sleep(max(0.02, min(waits)))
-
-    def _time_up(self) -> float:
-        """Return when the session has to end, by the monotonic clock.
-
-        The order came just now: an end that is past says that the host's clock is wrong,
-        and leaves it to the server's, which ends the session in any case.
-        """
-        left = self._terms.expires_at - time.time()
-        return time.monotonic() + left if left > 0 else float("inf")
 
     # --- the end ----------------------------------------------------------------------
 
