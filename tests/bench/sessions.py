@@ -238,9 +238,12 @@ def _keystrokes(way: Way) -> list[float]:
 
 @contextmanager
 def _terminal(way: Way) -> Iterator[subprocess.Popen[bytes]]:
-    """Give a shell on a terminal that has shown its prompt."""
+    """Give a plain shell on a terminal that has shown its prompt.
+
+    Not the login shell: what the two accounts' profiles do is not compared here.
+    """
     pipe = subprocess.PIPE
-    session = subprocess.Popen(way.ssh("-tt"), stdin=pipe, stdout=pipe, stderr=pipe)
+    session = subprocess.Popen(way.ssh("-tt", "/bin/sh"), stdin=pipe, stdout=pipe, stderr=pipe)
     try:
         _read(session, _PROMPT)
         yield session
