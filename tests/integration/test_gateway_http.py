@@ -160,7 +160,9 @@ def test_an_old_ticket_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_given_certificate_is_used(server: Server, tmp_path: Path) -> None:
     given = server.directory / "tls"
     with servers(tmp_path) as made:
-        other = made.make(tls_certificate=given / "server.pem", tls_key=given / "server.key")
+        chain = tmp_path / "chain.pem"
+        chain.write_bytes((given / "server.pem").read_bytes() + server.ca_path.read_bytes())
+        other = made.make(tls_certificate=chain, tls_key=given / "server.key")
         (other.directory / "tls").mkdir()
         (other.directory / "tls" / "ca.pem").write_bytes(server.ca_path.read_bytes())
         other.start()
