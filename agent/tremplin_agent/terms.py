@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Any, Dict, Mapping, Tuple
 
@@ -28,7 +28,8 @@ class Terms:
     forwarded to. expires_at: seconds since 1970. idle_seconds: without a byte the session
     ends; 0 for never. record_bytes: most bytes that the recording of a terminal may have; 0
     for none. technician: who it is, for the notice and the environment. notice: what to
-    write to the terminals of the host at the start; empty for nothing.
+    write to the terminals of the host at the start; empty for nothing. ends: what to tell
+    the technician when the session ends, by the code of the end, in his language.
     """
 
     keys: Tuple[str, ...] = ()
@@ -40,6 +41,7 @@ class Terms:
     record_bytes: int = 0
     technician: str = ""
     notice: str = ""
+    ends: Dict[str, str] = field(default_factory=dict)
 
     def as_json(self) -> Dict[str, Any]:
         """Return the JSON form."""
@@ -52,7 +54,10 @@ class Terms:
         plain = cls()
         for name, value in given.items():
             usual = getattr(plain, name)
-            if isinstance(usual, tuple):
+            if isinstance(usual, dict):
+                if not _is_texts(value):
+                    raise WireError(f"{name}: wrong type")
+            elif isinstance(usual, tuple):
                 if not isinstance(value, list):
                     raise WireError(f"{name}: wrong type")
                 given[name] = tuple(value)
@@ -63,6 +68,10 @@ class Terms:
             elif type(value) is not type(usual):
                 raise WireError(f"{name}: wrong type")
         return cls(**given)
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
 
 
 def _jsonable(value: Any) -> Any:

@@ -190,8 +190,8 @@ CATALOGUE: dict[str, Entry] = {
         "le Jump Client est d'une autre version ({version}) ; réessayez après sa mise à jour",
     ),
     "jump.policy": Entry(
-        409, 3, "the Jump Policy allows one session at a time, and there is one",
-        "la politique n'autorise qu'une session à la fois, et il y en a une",
+        409, 3, "the Jump Policy lets one technician in at a time, and somebody is there",
+        "la politique n'admet qu'un technicien à la fois, et quelqu'un est déjà là",
     ),
     "jump.host_busy": Entry(
         503, 6, "the Jump Client has as many sessions as it can serve",

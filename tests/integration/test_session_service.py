@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select, update
 from tremplin_agent.terms import Capability
 from tremplin_server.accounts import service as accounts
+from tremplin_server.accounts.models import User
 from tremplin_server.audit.models import AuditEvent
 from tremplin_server.clients import reporting
 from tremplin_server.clients import service as clients
@@ -211,6 +212,19 @@ def test_a_site_may_tell_the_host_s_users(stage: Stage, agent: Agent) -> None:
     telling = Stage(replace(stage.database, config=config))
     opening = redeem(telling, start(telling, agent))
     assert opening.terms.notice.startswith("Tremplin : system a ouvert une session")
+    assert opening.terms.ends["session.idle"].endswith("trop longtemps inactive (session.idle)")
+
+
+def test_the_end_is_told_in_the_technician_s_language(
+    stage: Stage, agent: Agent, technician: Actor
+) -> None:
+    english = redeem(stage, start(stage, agent, technician)).terms.ends
+    assert english["session.stopped"].startswith("the session was ended")
+    with stage.database.work(system_actor()) as work:
+        user = work.session.get_one(User, technician.id)
+        user.preferred_email_language = "fr"
+    french = redeem(stage, start(stage, agent, technician)).terms.ends
+    assert french["session.stopped"].startswith("la session a été arrêtée")
 
 
 # --- tickets --------------------------------------------------------------------------
@@ -304,7 +318,9 @@ def test_starts_that_nobody_came_to_do_not_count_for_ever(
     assert session(stage, begun[0].session_id).end_code == "session.not_begun"
 
 
-def test_a_policy_may_forbid_a_second_session(stage: Stage, agent: Agent) -> None:
+def test_a_policy_may_let_one_technician_in_at_a_time(
+    stage: Stage, agent: Agent, technician: Actor
+) -> None:
     with stage.database.work(system_actor()) as work:
         policy = JumpPolicy(
             display_name="One", code_name="one", simultaneous_jumps="disallow", description=""
@@ -312,21 +328,26 @@ def test_a_policy_may_forbid_a_second_session(stage: Stage, agent: Agent) -> Non
         work.session.add(policy)
         work.session.flush()
         clients.update(work, agent.client_id, {"jump_policy_id": policy.id})
+    people = [replace(system_actor(), id=number) for number in range(6)]
     barrier = threading.Barrier(6)
 
-    def go(_: int) -> str:
+    def go(somebody: Actor) -> str:
         barrier.wait()
         try:
-            return start(stage, agent).session_id
+            return start(stage, agent, somebody).session_id
         except TremplinError as error:
             return error.code
 
     with ThreadPoolExecutor(6) as pool:
-        results = list(pool.map(go, range(6)))
+        results = list(pool.map(go, people))
     assert results.count("jump.policy") == 5
     (only,) = [r for r in results if r != "jump.policy"]
-    call(stage, service.ended, only)
-    assert start(stage, agent)
+    inside = people[results.index(only)]
+    files = start(stage, agent, inside, replace(ASKED, front=Front.FILES))
+    assert refused(stage, agent, technician).code == "jump.policy"
+    for session_id in (only, files.session_id):
+        call(stage, service.ended, session_id)
+    assert start(stage, agent, technician)
 
 
 # --- who sees and ends what -----------------------------------------------------------

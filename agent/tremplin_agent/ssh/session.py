@@ -36,12 +36,6 @@ from tremplin_agent.tls import NoAnswer, Untrusted, kept_context
 
 UMASK = 0o022
 """What files of a login have; the agent's own are for nobody else."""
-_WORDS = {
-    Code.SESSION_IDLE.value: "nothing happened for too long",
-    Code.SESSION_TIME_UP.value: "its time is up",
-    Code.SESSION_DISABLED.value: "the user of this computer disabled the Jump Client",
-    Code.SESSION_REMOVED.value: "the Jump Client was stopped or removed",
-}
 _FINISH_SECONDS = 5.0
 
 log = logging.getLogger("tremplin.session")
@@ -188,8 +182,8 @@ class Session:
     ) -> None:
         connection = self._connection
         if connection is not None and not serving.done():
-            words = _WORDS.get(code, "it was ended from the server")
-            why = f"this session is over: {words} ({code or 'session.ended'})"
+            over = code or "session.ended"
+            why = self._terms.ends.get(over) or f"the session is over ({over})"
             # OpenSSH ends with its channels, and so without a look at the reason below.
             commands.say(why)
             connection.disconnect(asyncssh.DISC_BY_APPLICATION, why)

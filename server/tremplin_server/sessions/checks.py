@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, or_, select, text
 from tremplin_agent.terms import Capability
 
 from tremplin_server.clients import service as clients
@@ -131,7 +131,12 @@ def _require_policy(work: Work, client: JumpClient) -> None:
     if policy is None or policy.simultaneous_jumps == SimultaneousJumps.JOIN:
         return
     others = select(func.count()).where(
-        JumpSession.client_id == client.id, JumpSession.state != SessionState.ENDED
+        JumpSession.client_id == client.id,
+        JumpSession.state != SessionState.ENDED,
+        or_(
+            JumpSession.actor_kind != work.actor.kind.value,
+            JumpSession.actor_id != work.actor.id,
+        ),
     )
     if work.session.scalar(others):
         raise Conflict("jump.policy")

@@ -19,11 +19,12 @@ from typing import Any
 from sqlalchemy import select
 from tremplin_agent.terms import Capability, Terms
 
+from tremplin_server.accounts.models import User
+from tremplin_server.accounts.service import language_of
 from tremplin_server.accounts.tokens import hash_of
 from tremplin_server.audit import service as audit
 from tremplin_server.clients.lifecycle import State
 from tremplin_server.clients.models import JumpClient, Worker
-from tremplin_server.config import Config
 from tremplin_server.db import Work
 from tremplin_server.errors import Conflict, Denied, NotFound, TremplinError
 from tremplin_server.permissions import ActorKind, Permission
@@ -36,6 +37,20 @@ from tremplin_server.sessions.checks import startable
 from tremplin_server.sessions.models import Front, JumpSession, SessionState
 
 TICKET_SECONDS = 30
+_ENDS = (
+    "session.ended",
+    "session.stopped",
+    "session.time_up",
+    "session.idle",
+    "session.host_lost",
+    "session.worker_lost",
+    "session.draining",
+    "session.disabled",
+    "session.removed",
+    "session.revoked",
+)
+"""What a technician may read on the host's terminal, where only its SSH server can write."""
+
 _NOTICES = {
     "en": "Tremplin: {technician} has opened a session on this computer.",
     "fr": "Tremplin : {technician} a ouvert une session sur cet ordinateur.",
@@ -99,7 +114,7 @@ def start_here(work: Work, client_id: int, request: Request, worker_id: str) -> 
         client = startable(work, client_id, request)
         session = _add(work, client, request, "")
     session.worker_id = worker_id
-    return _opening(work.config, session, client)
+    return _opening(work, session, client)
 
 
 def redeem(
@@ -123,7 +138,7 @@ def redeem(
         raise NotFound("client.missing", id=session.client_id or "?")
     session.ticket_hash = ""
     session.worker_id = worker_id
-    return _opening(work.config, session, client)
+    return _opening(work, session, client)
 
 
 def opening(work: Work, session_id: str) -> Opening | None:
@@ -132,7 +147,7 @@ def opening(work: Work, session_id: str) -> Opening | None:
     if session is None or session.state != SessionState.STARTING or session.client_id is None:
         return None
     client = work.session.get(JumpClient, session.client_id)
-    return None if client is None else _opening(work.config, session, client)
+    return None if client is None else _opening(work, session, client)
 
 
 @contextmanager
@@ -212,13 +227,13 @@ def _ticket_fault(
     return "technician" if who is not None and who != session.actor_id else ""
 
 
-def _opening(config: Config, session: JumpSession, client: JumpClient) -> Opening:
+def _opening(work: Work, session: JumpSession, client: JumpClient) -> Opening:
     return Opening(
         session_id=session.id,
         client_id=client.id,
         client_name=client.name,
         front=Front(session.front),
-        terms=_terms(config, session),
+        terms=_terms(work, session),
         expires_at=session.expires_at,
         host_key=client.public_key,
         holder=client.worker_id,
@@ -226,7 +241,10 @@ def _opening(config: Config, session: JumpSession, client: JumpClient) -> Openin
     )
 
 
-def _terms(config: Config, session: JumpSession) -> Terms:
+def _terms(work: Work, session: JumpSession) -> Terms:
+    config = work.config
+    technician = work.session.get(User, session.user_id) if session.user_id else None
+    language = (language_of(technician) if technician else "") or config.language
     notice = _NOTICES[config.language].format(technician=session.actor)
     return Terms(
         keys=tuple(session.keys),
@@ -238,6 +256,7 @@ def _terms(config: Config, session: JumpSession) -> Terms:
         record_bytes=config.session_recording_mb * 1024 * 1024,
         technician=session.actor,
         notice=notice if config.session_notice else "",
+        ends={code: f"{TremplinError(code).text(language)} ({code})" for code in _ENDS},
     )
 
 
