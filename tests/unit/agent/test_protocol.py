@@ -168,10 +168,13 @@ def test_no_session_before_the_welcome_or_for_a_leaving_agent() -> None:
     assert talk(replace(KNOWN, farewell="by_hand"), CHALLENGE, WELCOME, OPEN) == []
 
 
-def test_damaged_terms_end_the_session_and_not_the_connection() -> None:
-    damaged = replace(OPEN, terms={"ports": "22"})
+@pytest.mark.parametrize(
+    ("name", "value"), [("ports", "22"), ("ends", []), ("ends", {"session.idle": 1}), ("open", 1)]
+)
+def test_damaged_terms_end_the_session_and_not_the_connection(name: str, value: object) -> None:
+    damaged = replace(OPEN, terms={name: value})
     (send,) = talk(KNOWN, CHALLENGE, WELCOME, damaged)
-    assert send.message == wire.SessionEnded("ab" * 16, "protocol.error", "ports: wrong type")
+    assert send.message == wire.SessionEnded("ab" * 16, "protocol.error", f"{name}: wrong type")
 
 
 @pytest.mark.parametrize("session_id", ["", "../../etc", "AB" * 16, "ab" * 16 + "\n"])
