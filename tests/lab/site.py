@@ -147,6 +147,7 @@ class Site:
             "TREMPLIN_BIND": network.SERVER_ADDRESS,
             "TREMPLIN_PORT": str(PORT),
             "TREMPLIN_PUBLIC_URLS": URL,
+            "TREMPLIN_SESSION_NOTICE": "true",
             "TREMPLIN_SESSION_PORTS": "22",
             "TREMPLIN_PAYLOAD_DIR": str(REPOSITORY / ".cache" / "payload"),
         }

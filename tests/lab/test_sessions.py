@@ -124,6 +124,40 @@ def test_binary_pipes_and_standard_error(here: Host, zoe: Technician) -> None:
     assert hashlib.sha256(done.stdout).digest() == hashlib.sha256(sent).digest()
 
 
+def test_what_is_done_in_a_session_is_not_in_the_host_s_log(
+    site: Site, here: Host, zoe: Technician
+) -> None:
+    zoe.checked("ssh", "sessions", "echo --password=hunter2-hunter2")
+    identifier = last_session(site.api())["id"]
+
+    def log() -> str:
+        return here.run("journalctl --no-pager -t tremplin-jump-client").out
+
+    until(lambda: f"{identifier} of zoe begins" in log(), "the log of the session")
+    assert "hunter2" not in log()
+
+
+def test_who_is_logged_in_on_the_host_reads_who_comes(here: Host, zoe: Technician) -> None:
+    """Another user's terminal takes words of the group tty; without it the log says so."""
+    here.run("useradd -m -s /bin/bash ann").checked()
+    here.run(
+        "setsid sh -c '(echo mesg y; tail -f /dev/null) | script -qfc \"login -f ann\" /root/shown' "
+        ">/dev/null 2>&1 & echo $! >/root/logged-in"
+    ).checked()
+    try:
+        until(lambda: "ann" in here.run("who").out, "the log-in")
+        zoe.checked("ssh", "sessions", "true")
+        refused = "journalctl -q --grep 'does not reach /dev/pts.*deploy is not in the group tty'"
+        until(lambda: here.run(refused).status == 0, "the log")
+        here.run(
+            "usermod -aG tty deploy && /opt/tremplin-jump-client/init-script restart"
+        ).checked()
+        until(lambda: zoe.run("ssh", "sessions", "true").returncode == 0, "the host")
+        until(lambda: "zoe has opened a session" in here.read("/root/shown"), "the notice")
+    finally:
+        here.run("kill -- -$(cat /root/logged-in); rm -f /root/shown /root/logged-in").checked()
+
+
 def test_a_terminal_with_resize_and_control_c(here: Host, zoe: Technician) -> None:
     with zoe.terminal("sessions", rows=30, columns=100) as terminal:
         terminal.expect(r"\$ ")

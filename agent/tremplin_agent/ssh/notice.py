@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import getpass
 import logging
 import os
 import shutil
+import stat
 from contextlib import suppress
-from typing import List
+from typing import List, Optional
 
 from tremplin_agent.ssh.login import PATH
 from tremplin_agent.ssh.processes import Program, Reaper
@@ -17,16 +19,30 @@ log = logging.getLogger("tremplin.session")
 def show_notice(text: str, reaper: Reaper) -> None:
     """Show a notice to all who are logged in, without waiting for any of their terminals.
 
-    What belongs to the agent's user it writes itself. Other people's terminals take words
-    from `wall` only, which has the rights for it, where the host has it.
+    What the agent's account may write to it writes itself: its own terminals, and those
+    that take messages (`mesg y`) when it is in the group tty. The others take words from
+    `wall` only, where the system still gives that the rights of the group.
     """
     plain = "".join(letter for letter in text if letter.isprintable() or letter == "\n")
     missed = [path for path in _terminals() if not _written(path, plain)]
-    wall = shutil.which("wall", path=PATH)
-    if missed and wall:
+    if not missed:
+        return
+    wall = _wall()
+    if wall:
         _run_wall(wall, plain, reaper)
-    elif missed:
-        log.info("the notice does not reach %s", ", ".join(missed))
+        return
+    # Debian took that right from `wall` in 2024 (CVE-2024-28085).
+    log.warning(
+        "the notice of a session does not reach %s: its user takes no messages, or %s is not "
+        "in the group tty",
+        ", ".join(missed),
+        getpass.getuser(),
+    )
+
+
+def _wall() -> Optional[str]:
+    path = shutil.which("wall", path=PATH)
+    return path if path and os.stat(path).st_mode & stat.S_ISGID else None  # noqa: PTH116
 
 
 def _terminals() -> List[str]:

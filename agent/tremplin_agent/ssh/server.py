@@ -96,6 +96,8 @@ async def serve(
     tunnel: has `create_connection(factory, host, port)`. Raises asyncssh.Error or OSError
     when that does not come to be.
     """
+    # It would log every command, and a command may hold a password.
+    logging.getLogger("asyncssh").setLevel(logging.WARNING)
     files = Capability.SFTP.value in terms.capabilities
     return await asyncssh.connect_reverse(
         "technician",

@@ -8,7 +8,6 @@ shared by all workers like the one of HTTPS.
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar
@@ -102,7 +101,6 @@ class Bastion:
 
     async def start(self, listener: socket.socket) -> None:
         """Take connections from `listener`, which is bound and may be shared."""
-        logging.getLogger("asyncssh").setLevel(logging.WARNING)
         host_key = await self._store.call(_host_key)
         self._acceptor = await asyncssh.listen(
             sock=listener,
