@@ -23,6 +23,11 @@ PATIENCE = 10.0
 _open: set[ClientConnection] = set()
 
 
+def keep(connection: ClientConnection) -> None:
+    """Let `cut_all` end this connection, too."""
+    _open.add(connection)
+
+
 async def cut_all() -> None:
     """Drop every connection that is still open, as when a host dies."""
     while _open:
@@ -33,6 +38,8 @@ async def cut_all() -> None:
 
 class ControlAgent:
     """One agent: a key, a fingerprint, and at most one connection."""
+
+    version = "0.0.0"
 
     def __init__(self, server: Server, fingerprint: str = "") -> None:
         self.server = server
@@ -107,7 +114,9 @@ class ControlAgent:
         """Dial, say hello, and return the nonce."""
         await self.dial()
         await self.send(
-            wire.Hello(wire.PROTOCOL_VERSION, "0.0.0", "linux-64", self.fingerprint, self.client_id)
+            wire.Hello(
+                wire.PROTOCOL_VERSION, self.version, "linux-64", self.fingerprint, self.client_id
+            )
         )
         return wire.b64decode((await self.receive(wire.Challenge)).nonce)
 

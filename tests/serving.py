@@ -66,6 +66,7 @@ class Server:
     def __init__(self, directory: Path, **settings: object) -> None:
         self.directory = directory
         self.port = free_port()
+        self.bastion_port = free_port()
         self._settings = {f"TREMPLIN_{k.upper()}": str(v) for k, v in settings.items()}
         self._process: subprocess.Popen[bytes] | None = None
         self._credentials: Credentials | None = None
@@ -90,6 +91,7 @@ class Server:
             "TREMPLIN_DATA_DIR": str(self.directory),
             "TREMPLIN_BIND": "127.0.0.1",
             "TREMPLIN_PORT": str(self.port),
+            "TREMPLIN_BASTION_PORT": str(self.bastion_port),
             "TREMPLIN_API_REQUESTS_PER_SECOND": "1000",
         }
         return kept | ours | self._settings
@@ -204,6 +206,16 @@ class Server:
 
     def api(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         """Call the API as a program with every right; path: below the API's prefix."""
+        status, answer = self._call(method, path, body)
+        return status, json.loads(answer) if answer else None
+
+    def text(self, path: str) -> str:
+        """GET a text from the API; AssertionError when it is refused."""
+        status, answer = self._call("GET", path, None)
+        assert status == 200, answer
+        return answer.decode()
+
+    def _call(self, method: str, path: str, body: object) -> tuple[int, bytes]:
         if not self._token:
             pair = f"{self.credentials.client_id}:{self.credentials.secret}".encode()
             basic = base64.b64encode(pair).decode()
@@ -217,8 +229,7 @@ class Server:
             self._token = json.loads(answer)["access_token"]
         content = None if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
-        status, answer = self.http(method, API_PREFIX + path, content, headers)
-        return status, json.loads(answer) if answer else None
+        return self.http(method, API_PREFIX + path, content, headers)
 
     def made(self, path: str, body: object) -> Any:
         """POST to the API and return what was made; AssertionError when it was not."""

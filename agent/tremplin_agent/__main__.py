@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 USAGE = """usage: tremplin-agent COMMAND [--dir DIR]
 
   run        run the Jump Client that is installed in DIR
-  status     show what it knows: client id, phase, last contact
-  disable    let nobody jump to this host until `enable`
+  status     show what it knows: client id, phase, last contact, refusal, open sessions
+  disable    let nobody jump to this host until `enable`; end the sessions there are
   enable     end `disable`
   version    show the version
 """
@@ -112,12 +112,12 @@ def _until_terminated(work: Coroutine[Any, Any, bool]) -> bool:
 def _check(directory: Path, rest: List[str]) -> int:
     """Prove that this Python can load everything that the agent needs."""
     import_websockets()
-    from tremplin_agent.agent import Agent
+    import tremplin_agent.agent
+    import tremplin_agent.ssh.host  # noqa: F401
     from tremplin_agent.core.identity import Identity, verify
 
     identity = Identity.generate()
-    good = verify(identity.public_key, identity.sign(b"check"), b"check") and bool(Agent)
-    return 0 if good else 1
+    return 0 if verify(identity.public_key, identity.sign(b"check"), b"check") else 1
 
 
 def _enrol(directory: Path, rest: List[str]) -> int:
@@ -178,7 +178,9 @@ def _status(directory: Path, rest: List[str]) -> int:
         "phase": state.phase.value,
         "client_id": state.client_id,
         "last_contact": state.last_contact,
+        "refused": state.refused,
         "disabled": Store(facts.var).is_disabled,
+        "sessions": Store(facts.var).sessions(),
     }
     sys.stdout.write(json.dumps(shown, indent=1) + "\n")
     return 0

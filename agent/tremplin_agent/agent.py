@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Dict, Optional
+from typing import Any, Callable, Dict, Optional, Set, Union
 
 from tremplin_agent import __version__, wire
 from tremplin_agent.codes import Code
@@ -19,11 +19,13 @@ from tremplin_agent.core.backoff import Backoff
 from tremplin_agent.core.identity import Identity, fingerprint, verify
 from tremplin_agent.core.lifecycle import Phase, Solitude
 from tremplin_agent.core.protocol import (
+    CloseSession,
     Conversation,
     Drained,
     Enrolment,
     HangUp,
     LetIn,
+    OpenSession,
     RemoveYourself,
     Self,
     Send,
@@ -33,7 +35,10 @@ from tremplin_agent.core.protocol import (
 from tremplin_agent.installation import Installation
 from tremplin_agent.parameters import OVERRIDES
 from tremplin_agent.platform import linux
+from tremplin_agent.recordings import Recordings, Server
 from tremplin_agent.reports import Reports, current_statistics
+from tremplin_agent.sessions import Sessions
+from tremplin_agent.ssh.orders import Setup
 from tremplin_agent.store import Store, StoreError
 from tremplin_agent.tls import NoAnswer, Untrusted, context
 
@@ -98,6 +103,11 @@ class Agent:
         self._tls: Optional[ssl.SSLContext] = None
         self._in_since: Optional[float] = None
         self._leave_when_in = False
+        self._url = ""
+        self._link: Optional[Link] = None
+        self._sessions: Optional[Sessions] = None
+        self._welcomed: Callable[[], None] = lambda: None
+        self._telling: Set[asyncio.Future[None]] = set()
         if not self._state.last_contact:
             self._state = replace(self._state, last_contact=time.time())
             store.save_state(self._state)
@@ -113,6 +123,18 @@ class Agent:
         """Stay connected until cancelled; return True when the installation has to go."""
         if self._store.is_removing:
             return True
+        recordings = Recordings(self._store.directory, self._identity, Backoff(random.random))
+        recordings.complete()
+        self._welcomed = recordings.retry
+        sending = asyncio.ensure_future(recordings.send_all(self._server))
+        self._sessions = self._make_sessions(recordings)
+        try:
+            return await self._stay()
+        finally:
+            await self._sessions.stop()
+            sending.cancel()
+
+    async def _stay(self) -> bool:
         while True:
             ending = await self.connect()
             if ending.remove or self._is_rejected(ending) or self._is_alone_too_long():
@@ -189,6 +211,7 @@ class Agent:
                 log.info("%s: %s", url, fault)
                 ending = self._after_fault(fault)
                 continue
+            self._url = url
             return await self._talk(link, self._myself(link, facts, farewell))
         return ending
 
@@ -214,6 +237,7 @@ class Agent:
                 link.abort()
             return await listen
         finally:
+            self._link = None
             for task in (watch, listen):
                 task.cancel()
                 with suppress(asyncio.CancelledError):
@@ -249,13 +273,15 @@ class Agent:
         if isinstance(action, Send):
             await link.send(action.message)
         elif isinstance(action, LetIn):
-            self._let_in(action)
+            self._let_in(link, action)
             return Ending(was_in=True) if self._leave_when_in else None
         elif isinstance(action, SetProperties):
             changed = {k: v for k, v in action.properties.items() if k in self._settings}
             self._settings = {**self._settings, **changed}
             self._store.save_settings(self._settings, action.properties)
             await link.send(wire.Ack(id=action.command_id))
+        elif isinstance(action, (OpenSession, CloseSession)):
+            self._order_session(action)
         elif isinstance(action, RemoveYourself):
             return await self._obey_removal(link, action)
         elif isinstance(action, Drained):
@@ -269,8 +295,9 @@ class Agent:
             return Ending(self._backoff.busy(), fault=Busy(action.reason))
         return None
 
-    def _let_in(self, action: LetIn) -> None:
+    def _let_in(self, link: Link, action: LetIn) -> None:
         self._in_since = time.monotonic()
+        self._link = link
         self._settings = action.settings
         self._store.save_settings(action.settings, action.properties)
         if self._state.phase is Phase.NEW:
@@ -285,14 +312,25 @@ class Agent:
             self._store.enrolled(self._state)
             return
         log.info("online as Jump Client %d", action.client_id)
+        self._note_refusal("")
+        self._welcomed()
         self._contact(durable=False)
 
     def _turned_away(self, refused: TurnedAway) -> Ending:
         log.warning("the server refuses: %s %s", refused.code, refused.detail)
-        if self._state.phase is Phase.ENROLLED and refused.code not in _NO_PLACE_HERE:
-            self._contact(durable=False)
+        if self._state.phase is Phase.ENROLLED:
+            if refused.code not in _NO_PLACE_HERE:
+                self._contact(durable=False)
+            if refused.code in _NO_PLACE_HERE or refused.code in _KNOWS_ALREADY:
+                self._note_refusal(refused.code)
         wait = REFUSED_SECONDS if refused.final else refused.retry_after
         return Ending(self._backoff.busy(wait), refused=refused)
+
+    def _note_refusal(self, code: str) -> None:
+        """Write down, for who looks at this host, that the server has no place for it."""
+        if self._state.refused != code:
+            self._state = replace(self._state, refused=code)
+            self._store.save_state(self._state)
 
     async def _obey_removal(self, link: Link, order: RemoveYourself) -> Ending:
         """Make the decision durable, say so, and see whether the server noted it.
@@ -309,6 +347,34 @@ class Agent:
             if link.closed_normally:
                 self._decide_removal(reason, told=True)
         return Ending(remove=True)
+
+    # --- sessions ---------------------------------------------------------------------
+
+    def _make_sessions(self, recordings: Recordings) -> Sessions:
+        facts = self._installation
+        setup = Setup(var=str(facts.var), ca_pin=facts.ca_pin, log_name=facts.name)
+        return Sessions(setup, self._store, self._tell_session_end, recordings.complete)
+
+    def _order_session(self, action: Union[OpenSession, CloseSession]) -> None:
+        if self._sessions is None:
+            return
+        if isinstance(action, OpenSession):
+            self._sessions.open(action, self._url, self._heartbeat())
+        else:
+            self._sessions.close(action)
+
+    def _tell_session_end(self, ended: wire.SessionEnded) -> None:
+        """Tell the server, if it is there: it has seen the session's own connection end."""
+        if self._link is not None:
+            telling = asyncio.ensure_future(self._link.send(ended))
+            self._telling.add(telling)
+            telling.add_done_callback(self._telling.discard)
+
+    async def _server(self) -> Optional[Server]:
+        """Return where to send recordings, or None while there is no server."""
+        if self._link is None or not self._state.client_id:
+            return None
+        return Server(self._url, await self._trust(self._url), self._state.client_id)
 
     # --- while connected --------------------------------------------------------------
 

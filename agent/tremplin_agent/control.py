@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import ssl
 import time
 from typing import Any, AsyncIterator, Callable, Optional, cast
@@ -14,10 +13,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from tremplin_agent import wire
+from tremplin_agent.dialling import dial
 from tremplin_agent.tls import NoAnswer, Untrusted
 
-TCP_SECONDS = 6.0
-"""Short, so that a try which fell into a network cut does not outlive the cut for long."""
 OPEN_SECONDS = 30.0
 """Long, because a server that all its agents return to takes its time with each."""
 
@@ -116,7 +114,7 @@ async def open_link(url: str, tls: ssl.SSLContext) -> Link:
     """
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or 443
-    sock = await _dial(host, port)
+    sock = await dial(host, port)
     path = parts.path.rstrip("/") + wire.CONTROL_PATH
     try:
         connection = await connect(
@@ -148,26 +146,3 @@ async def open_link(url: str, tls: ssl.SSLContext) -> Link:
 def _retry_after(error: InvalidStatus) -> float:
     text: Optional[str] = error.response.headers.get("Retry-After")
     return float(text) if text and text.isdigit() else 0.0
-
-
-async def _dial(host: str, port: int) -> socket.socket:
-    """Return a connected socket, the host's addresses tried in order."""
-    loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise NoAnswer(f"the name {host} is not known: {error.strerror}") from error
-    trouble = "no address"
-    for family, kind, protocol, _, address in found:
-        sock = socket.socket(family, kind, protocol)
-        sock.setblocking(False)
-        try:
-            await asyncio.wait_for(loop.sock_connect(sock, address), TCP_SECONDS)
-        except asyncio.TimeoutError:
-            trouble = "no answer in time"
-        except OSError as error:
-            trouble = error.strerror or str(error)
-        else:
-            return sock
-        sock.close()
-    raise NoAnswer(trouble)

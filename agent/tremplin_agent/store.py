@@ -9,6 +9,9 @@ settings.json  settings and properties of the last welcome
 ca.pem         the server's CA, once its hash was found to be the pin
 removing       marker: the installation has to go; seen by init-script at the next boot
 disabled       marker: the local user switched the Jump Client off
+sessions.json  the sessions that are open, for `status`
+recordings/    recordings of terminals that the server does not have yet
+home/          home of sessions where the agent's user has none
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
 from tremplin_agent import wire
 from tremplin_agent.core.lifecycle import Phase
@@ -34,7 +37,8 @@ class State:
 
     server_key: base64 of the server's identity key, from the first welcome.
     last_contact: wall clock, seconds since the epoch. reason: `UninstallReason` value
-    and told: whether the server knows, once the phase is `removing`.
+    and told: whether the server knows, once the phase is `removing`. refused: the code
+    with which the server last denied this agent a place; empty once it is let in.
     """
 
     phase: Phase = Phase.NEW
@@ -43,6 +47,7 @@ class State:
     last_contact: float = 0.0
     reason: str = ""
     told: bool = False
+    refused: str = ""
 
 
 def write_durably(path: Path, content: bytes, mode: int = 0o600) -> None:
@@ -164,6 +169,24 @@ class Store:
             self._write("disabled", "")
         else:
             self._drop("disabled")
+
+    def sessions(self) -> List[Any]:
+        """Return the open sessions, each with `technician` and `since`."""
+        try:
+            found = self._json("sessions.json").get("sessions", [])
+        except StoreError:
+            return []
+        return found if isinstance(found, list) else []
+
+    def save_sessions(self, found: List[Dict[str, Any]]) -> None:
+        """Note the open sessions. Not durably: none of them outlives the agent."""
+        path = self.directory / "sessions.json"
+        if not found:
+            path.unlink(missing_ok=True)
+            return
+        temporary = path.with_name(".sessions.json.new")
+        temporary.write_text(_dump({"sessions": found}), "utf-8")
+        temporary.replace(path)
 
     def _text(self, name: str) -> Optional[str]:
         try:

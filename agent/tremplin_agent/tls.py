@@ -38,18 +38,35 @@ async def context(url: str, pin: bytes, store: Store) -> ssl.SSLContext:
     With a pin, the CA is taken from `store`, or from the server when it is not kept yet,
     and must have the pin as its SHA-256. Raises Untrusted or NoAnswer.
     """
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    tls.minimum_version = ssl.TLSVersion.TLSv1_2
     if not pin:
-        _trust_system(tls)
-        return tls
+        return trusting("")
     pem = _pinned(store.ca() or "", pin)
     if not pem:
         pem = _pinned(await _fetch_ca(url), pin)
         if not pem:
             raise Untrusted("its CA does not have the pinned hash")
         store.save_ca(pem)
-    tls.load_verify_locations(cadata=pem)
+    return trusting(pem)
+
+
+def kept_context(pin: bytes, store: Store) -> ssl.SSLContext:
+    """Return the TLS context of an agent that has been connected; Untrusted if it can't be."""
+    if not pin:
+        return trusting("")
+    pem = _pinned(store.ca() or "", pin)
+    if not pem:
+        raise Untrusted("no CA with the pinned hash is kept")
+    return trusting(pem)
+
+
+def trusting(pem: str) -> ssl.SSLContext:
+    """Return a TLS context that trusts this CA, or the host's own store when empty."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    tls.minimum_version = ssl.TLSVersion.TLSv1_2
+    if pem:
+        tls.load_verify_locations(cadata=pem)
+    else:
+        _trust_system(tls)
     return tls
 
 

@@ -20,6 +20,10 @@ from tremplin_agent.codes import Code
 PROTOCOL_VERSION = 1
 CONTROL_PATH = "/agent/v1/control"
 CA_PATH = "/agent/v1/ca.pem"
+SESSION_PATH = "/agent/v1/session/"
+"""Followed by the session's id; a WebSocket whose binary frames are the bytes of SSH."""
+RECORDING_PATH = "/agent/v1/recording/"
+"""Followed by the session's id, a slash and the number of the terminal in it, from 1."""
 MAX_FRAME = 256 * 1024
 """Bytes of the largest control frame that either side accepts."""
 
@@ -28,6 +32,7 @@ SECRET_BYTES = 16
 _PROOF_LABEL = b"tremplin proof v1\0"
 _ENROL_LABEL = b"tremplin enrol v1\0"
 _COMMAND_LABEL = b"tremplin command v1\0"
+_RECORDING_LABEL = b"tremplin recording v1\0"
 
 
 class WireError(ValueError):
@@ -123,6 +128,11 @@ def command_bytes(command_id: str, kind: str, client_id: int, body: Mapping[str,
         separators=(",", ":"),
     )
     return _COMMAND_LABEL + text.encode()
+
+
+def recording_bytes(session_id: str, number: int, sha256: bytes) -> bytes:
+    """Return what an agent signs to upload the recording with that digest."""
+    return _RECORDING_LABEL + f"{session_id}/{number}/".encode() + sha256
 
 
 # --- messages -------------------------------------------------------------------------
@@ -279,16 +289,52 @@ class Drain:
     spread: float
 
 
+@dataclass(frozen=True)
+class SessionOpen:
+    """Dial `SESSION_PATH` with this one-time token as Bearer and serve SSH there.
+
+    Never stored and never repeated: a session waits for nobody. terms: see `tremplin_agent.terms`.
+    """
+
+    TYPE = "session_open"
+    session_id: str
+    token: str = field(repr=False)
+    terms: Dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SessionClose:
+    """End this session now, with everything that it started. code: why."""
+
+    TYPE = "session_close"
+    session_id: str
+    code: str
+
+
+@dataclass(frozen=True)
+class SessionEnded:
+    """A session is over on the host, or was refused. code: why; empty for a plain end."""
+
+    TYPE = "session_ended"
+    session_id: str
+    code: str = ""
+    detail: str = ""
+
+
 AgentMessage = Union[
-    Hello, Enrol, Proof, Ack, Statistics, UserChanged, Disabled, Enabled, Uninstalled, Log
-]
-ServerMessage = Union[Challenge, Welcome, Refused, Command, Drain]
+    Hello, Enrol, Proof, Ack, Statistics, UserChanged, Disabled, Enabled, Uninstalled, Log,
+    SessionEnded,
+]  # fmt: skip
+ServerMessage = Union[Challenge, Welcome, Refused, Command, Drain, SessionOpen, SessionClose]
 Message = Union[AgentMessage, ServerMessage]
 
 AGENT_MESSAGES: Tuple[Type[Any], ...] = (
     Hello, Enrol, Proof, Ack, Statistics, UserChanged, Disabled, Enabled, Uninstalled, Log,
+    SessionEnded,
 )  # fmt: skip
-SERVER_MESSAGES: Tuple[Type[Any], ...] = (Challenge, Welcome, Refused, Command, Drain)
+SERVER_MESSAGES: Tuple[Type[Any], ...] = (
+    Challenge, Welcome, Refused, Command, Drain, SessionOpen, SessionClose,
+)  # fmt: skip
 _BY_TYPE: Dict[str, Type[Any]] = {m.TYPE: m for m in AGENT_MESSAGES + SERVER_MESSAGES}
 
 
@@ -400,4 +446,5 @@ __all__: List[str] = [
     "encode",
     "enrol_bytes",
     "proof_bytes",
+    "recording_bytes",
 ]

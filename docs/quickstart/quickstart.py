@@ -32,6 +32,8 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 BIN = CHECKOUT / ".venv" / "bin"
 FIRST_PORT = 8443
+BASTION_BELOW = 421
+"""The bastion listens that far below the server: 8022 beside 8443."""
 PORTS = 50
 START_SECONDS = 60
 STOP_SECONDS = 30
@@ -128,7 +130,7 @@ class Server:
         if known.exists():
             return int(known.read_text("ascii"))
         for port in range(FIRST_PORT, FIRST_PORT + PORTS):
-            if _is_free(port):
+            if _is_free(port) and _is_free(port - BASTION_BELOW):
                 known.write_text(f"{port}\n", "ascii")
                 return port
         raise Failed(f"no port from {FIRST_PORT} to {FIRST_PORT + PORTS - 1} is free")
@@ -138,6 +140,7 @@ class Server:
             "TREMPLIN_DATA_DIR": str(self._place.data),
             "TREMPLIN_BIND": "127.0.0.1",
             "TREMPLIN_PORT": str(self.port),
+            "TREMPLIN_BASTION_PORT": str(self.port - BASTION_BELOW),
             "TREMPLIN_PUBLIC_URLS": self.url,
             "TREMPLIN_PAYLOAD_DIR": str(CHECKOUT / ".cache" / "payload"),
         }

@@ -24,10 +24,11 @@ import tremplin_server.audit.models
 import tremplin_server.clients.models
 import tremplin_server.groups.models
 import tremplin_server.installers.models
-import tremplin_server.policies.models  # noqa: F401 - metadata knows what was imported
+import tremplin_server.policies.models
+import tremplin_server.sessions.models  # noqa: F401 - metadata knows what was imported
 from tremplin_server import console, i18n, rest
 from tremplin_server.accounts import api as accounts
-from tremplin_server.accounts import tokens
+from tremplin_server.accounts import key_api, tokens
 from tremplin_server.audit import api as audit
 from tremplin_server.clients import api as clients
 from tremplin_server.clock import Clock, SystemClock
@@ -40,6 +41,9 @@ from tremplin_server.installers import api as installers
 from tremplin_server.logging import logger
 from tremplin_server.permissions import READ_PERMISSIONS, Actor, ActorKind, system_actor
 from tremplin_server.policies import api as policies
+from tremplin_server.sessions import api as sessions
+from tremplin_server.sessions import reach_api
+from tremplin_server.sessions.upload import uploads
 
 SECRET_KEY_FILE = "secret_key"  # noqa: S105 - a file's name
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -67,7 +71,8 @@ def create_app(
         MAX_CONTENT_LENGTH=MAX_BODY,
         SQLALCHEMY_DATABASE_URI=_database_uri(config),
         SQLALCHEMY_ENGINE_OPTIONS=_engine_options(config),
-        SESSION_COOKIE_SECURE=config.tls,
+        # Behind a proxy of ours it is the proxy that speaks TLS.
+        SESSION_COOKIE_SECURE=config.tls or config.trusted_proxies > 0,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=timedelta(hours=12),
@@ -90,6 +95,7 @@ def _register_features(app: Flask) -> None:
     for blueprint in (
         accounts.users,
         accounts.api_accounts,
+        key_api.own_keys,
         groups.blp,
         groups.roles_blp,
         policies.jump_policies,
@@ -97,10 +103,15 @@ def _register_features(app: Flask) -> None:
         installers.blp,
         installers.payload_blp,
         clients.blp,
+        sessions.blp,
+        reach_api.known_hosts,
+        reach_api.ssh_config,
+        reach_api.bastion,
         audit.blp,
     ):
         api.register_blueprint(blueprint)
     app.register_blueprint(accounts.oauth)
+    app.register_blueprint(uploads)
     console.register(app)
     probes.register(app)
 
@@ -163,6 +174,9 @@ def _register_request_hooks(app: Flask, config: Config) -> None:
     def _finish(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.get("request_id", "")
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        if config.tls_certificate is not None:
+            # Not with our own authority: a browser that does not know it could not go on.
+            response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
         if request.path.startswith(rest.API_PREFIX):
             response.headers.setdefault("Cache-Control", "no-store")
             budget.tell(response)
@@ -257,4 +271,6 @@ def _register_error_handlers(app: Flask) -> None:
 
 
 def _for_program() -> bool:
-    return request.path.startswith(PROGRAM_PATHS)
+    # The scripts of our own pages ask for JSON.
+    asks_for_json = request.accept_mimetypes.best == "application/json"
+    return asks_for_json or request.path.startswith(PROGRAM_PATHS)

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 from urllib.parse import parse_qs
 
 from a2wsgi import WSGIMiddleware
-from tremplin_agent.wire import CONTROL_PATH
+from tremplin_agent.wire import CONTROL_PATH, SESSION_PATH
 
 from tremplin_server.app import create_app
 from tremplin_server.config import Config
 from tremplin_server.db import Database
+from tremplin_server.gateway.door import EXTENSION as DOOR
+from tremplin_server.gateway.door import Door
+from tremplin_server.gateway.file_http import FileHttp
 from tremplin_server.gateway.gateway import Gateway
 from tremplin_server.gateway.link import Link
 from tremplin_server.gateway.live import LIVE_PATH
+from tremplin_server.gateway.session_sockets import SessionSockets
+from tremplin_server.gateway.terminals import TERMINAL_PATH, Terminals
 from tremplin_server.gateway.websocket import EXTENSION
 from tremplin_server.gateway.wiring import bus_for
 from tremplin_server.logging import logger
 from tremplin_server.rest import EXTENSION as DATABASE
+from tremplin_server.sessions.api import STREAM_PATH
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -37,10 +44,15 @@ class Application:
         # a2wsgi describes ASGI's and WSGI's types more narrowly than Flask and uvicorn do.
         self._http: Any = WSGIMiddleware(cast(Any, self.flask), workers=config.http_threads)
         self._gateway: Gateway | None = None
+        self._files: FileHttp | None = None
+        self._terminals: Terminals | None = None
+        self.bastion_listener: socket.socket | None = None
+        """Where technicians come with ssh; set before the lifespan begins."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await self._http(scope, receive, send)
+            files = self._files if FileHttp.concerns(scope["path"]) else None
+            await (files.serve if files else self._http)(scope, receive, send)
         elif scope["type"] == "websocket":
             await self._websocket(scope, receive, send)
         else:
@@ -63,6 +75,11 @@ class Application:
         elif gateway is not None and scope["path"] == LIVE_PATH:
             ticket = parse_qs(scope["query_string"].decode("latin-1")).get("ticket", [""])[0]
             await gateway.live.serve(ticket, receive, send)
+        elif gateway is not None and scope["path"].startswith((SESSION_PATH, STREAM_PATH)):
+            public_ip = client_address(scope, self._database.config.trusted_proxies)
+            await SessionSockets(gateway.sessions).serve(scope, public_ip, send)
+        elif self._terminals is not None and scope["path"] == TERMINAL_PATH:
+            await self._terminals.serve(scope, receive, send)
         else:
             await send({"type": "websocket.close"})
 
@@ -70,7 +87,10 @@ class Application:
         await receive()
         try:
             self._gateway = Gateway(self._database, self._bus)
-            await self._gateway.start()
+            await self._gateway.start(self.bastion_listener)
+            self._files = FileHttp(self._gateway, self._http)
+            self._terminals = Terminals(self._gateway, self.flask)
+            self.flask.extensions[DOOR] = Door(self._gateway)
         except Exception as error:
             _log.exception("gateway.start")
             await send({"type": "lifespan.startup.failed", "message": str(error)})

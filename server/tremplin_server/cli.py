@@ -27,8 +27,11 @@ _COMMANDS = {
     "group": "groups.cli:group_group",
     "installer": "installers.cli:installer_group",
     "client": "clients.cli:client_group",
+    "session": "sessions.cli:session_group",
     "db": "first_start:db_group",
     "push": "push.cli:push",
+    "known-hosts": "sessions.reach_cli:known_hosts",
+    "ssh-config": "sessions.reach_cli:ssh_config",
     "serve": "serve:serve",
     "doctor": "doctor:doctor",
 }

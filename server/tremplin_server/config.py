@@ -59,6 +59,19 @@ class Config:
     sign_in_attempts: int = 5
     sign_in_lock_minutes: int = 15
     strict: bool = False
+    session_starts_at_once: int = 20
+    session_hours: int = 12
+    session_idle_minutes: int = 0
+    session_recording_mb: int = 32
+    session_recording_days: int = 180
+    session_notice: bool = False
+    session_ports: tuple[int, ...] = ()
+    recordings_dir: Path | None = None
+    peer_bind: str = ""
+    peer_port: int = 0
+    bastion: bool = True
+    bastion_port: int = 8022
+    bastion_address: str = ""
 
     @property
     def sqlite(self) -> bool:
@@ -77,6 +90,11 @@ class Config:
             return self.public_urls
         return (f"https://localhost:{self.port}",)
 
+    @property
+    def effective_recordings_dir(self) -> Path:
+        """Where recordings are kept; machines of one site share it."""
+        return self.recordings_dir or self.data_dir / "recordings"
+
 
 _CHOICES = {
     "log_level": ("debug", "info", "warning", "error"),
@@ -92,7 +110,10 @@ _AT_LEAST = {
     "statistics_seconds": 5,
     "lost_days": 1,
     "delete_days": 15,
+    "session_hours": 1,
+    "bastion_port": 1,
 }
+_MAX_PORT = 65535
 
 
 def load(environment: Mapping[str, str], file: Path | None = None) -> Config:
@@ -151,9 +172,12 @@ def _typed(name: str, annotation: str, value: Any) -> Any:
         if annotation == "bool":
             return _boolean(value)
         if annotation.startswith("Path"):
-            return Path(str(value)) if str(value) else None
+            # Absolute: the database, a fork and a changed directory must mean the same place.
+            return Path(str(value)).expanduser().absolute() if str(value) else None
         if annotation.startswith("tuple"):
             parts = value.replace(",", " ").split() if isinstance(value, str) else value
+            if annotation.startswith("tuple[int"):
+                return tuple(int(part) for part in parts)
             return tuple(str(part).rstrip("/") for part in parts)
         if not isinstance(value, str):
             raise ValueError
@@ -163,7 +187,12 @@ def _typed(name: str, annotation: str, value: Any) -> Any:
 
 
 def _word(annotation: str) -> str:
-    words = {"int": "a whole number", "bool": "true or false", "str": "a text"}
+    words = {
+        "int": "a whole number",
+        "bool": "true or false",
+        "str": "a text",
+        "tuple[int, ...]": "a list of whole numbers",
+    }
     return words.get(annotation, "a list of texts")
 
 
@@ -183,8 +212,7 @@ def _check(config: Config) -> None:
     for name, least in _AT_LEAST.items():
         if getattr(config, name) < least:
             raise _wrong(f"{name} must be at least {least}")
-    if config.port > 65535:
-        raise _wrong("port must be at most 65535")
+    _check_ports(config)
     for url in config.public_urls:
         parts = urlsplit(url)
         if parts.scheme != "https" or not parts.hostname:
@@ -193,6 +221,16 @@ def _check(config: Config) -> None:
         raise _wrong("tls_certificate and tls_key go together")
     if config.workers > 1 and config.sqlite:
         raise TremplinError("server.sqlite_workers")
+
+
+def _check_ports(config: Config) -> None:
+    for name in ("port", "peer_port", "bastion_port"):
+        if getattr(config, name) > _MAX_PORT:
+            raise _wrong(f"{name} must be at most {_MAX_PORT}")
+    if not all(0 < port <= _MAX_PORT for port in config.session_ports):
+        raise _wrong(f"session_ports takes ports from 1 to {_MAX_PORT}")
+    if config.bastion and config.bastion_port == config.port:
+        raise _wrong("bastion_port must differ from port")
 
 
 def from_environment() -> Config:

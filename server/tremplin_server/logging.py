@@ -51,6 +51,8 @@ def configure(level: str, form: str, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    # It would log what is done in sessions, and a command may hold a password.
+    logging.getLogger("asyncssh").setLevel(logging.WARNING)
 
 
 class _Stderr(logging.Handler):

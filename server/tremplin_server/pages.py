@@ -7,13 +7,14 @@ Flask-Login who is there, `console` registers everything on the application.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any, cast
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, current_app, flash, redirect, request, session, url_for
+from flask import Blueprint, Response, current_app, flash, g, redirect, request, session, url_for
 from flask_login import current_user
 from flask_wtf import FlaskForm
 from sqlalchemy import Select, func, select
@@ -46,6 +47,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 PASSWORD_PAGE = "account_pages.password"  # noqa: S105 - the name of a page
+FACTOR_PAGE = "key_pages.second_factor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,26 @@ def choose_language() -> None:
         i18n.set_language(chosen)
 
 
+def style_nonce() -> str:
+    """Let scripts of this answer add sheets that carry the nonce which is returned."""
+    nonce: str = g.setdefault("style_nonce", secrets.token_urlsafe(16))
+    return nonce
+
+
+def allow_wasm() -> None:
+    """Let scripts of this answer run WebAssembly that they bring with them."""
+    g.allow_wasm = True
+
+
+def _policy() -> str:
+    policy = POLICY
+    if "style_nonce" in g:
+        policy = policy.replace("style-src 'self'", f"style-src 'self' 'nonce-{g.style_nonce}'")
+    if "allow_wasm" in g:
+        policy = policy.replace("script-src 'self'", "script-src 'self' 'wasm-unsafe-eval'")
+    return policy
+
+
 def _check_origin() -> None:
     current_app.extensions["csrf"].protect()
 
@@ -97,6 +119,7 @@ def _check_origin() -> None:
 def protect(response: Response) -> Response:
     """Add the headers that keep a page from being framed, scripted or kept."""
     response.headers.update(HEADERS)
+    response.headers["Content-Security-Policy"] = _policy()
     if not str(request.endpoint).endswith(".static"):
         response.headers["Cache-Control"] = "no-store"
     return response
@@ -107,8 +130,10 @@ def require_sign_in() -> BaseResponse | None:
     if not current_user.is_authenticated:
         return cast(BaseResponse, current_app.login_manager.unauthorized())  # type: ignore[attr-defined]
     rest.set_actor(current_user.actor)
-    if current_user.must_change_password and request.endpoint != PASSWORD_PAGE:
-        return redirect(url_for(PASSWORD_PAGE))
+    if current_user.must_change_password:
+        return redirect(url_for(PASSWORD_PAGE)) if request.endpoint != PASSWORD_PAGE else None
+    if current_user.must_add_factor and request.endpoint != FACTOR_PAGE:
+        return redirect(url_for(FACTOR_PAGE))
     return None
 
 

@@ -20,6 +20,8 @@ class Permission(StrEnum):
     CLIENTS_READ = "clients.read"
     CLIENTS_WRITE = "clients.write"
     CLIENTS_DELETE = "clients.delete"
+    SESSIONS_READ = "sessions.read"
+    SESSIONS_START = "sessions.start"
     AUDIT_READ = "audit.read"
     SEE_ALL_GROUPS = "groups.see_all"
 
@@ -43,12 +45,18 @@ _READ = frozenset(
         Permission.GROUPS_READ,
         Permission.INSTALLERS_READ,
         Permission.CLIENTS_READ,
+        Permission.SESSIONS_READ,
     }
 )
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.ADMINISTRATOR: frozenset(Permission),
     Role.TECHNICIAN: _READ
-    | {Permission.INSTALLERS_WRITE, Permission.CLIENTS_WRITE, Permission.CLIENTS_DELETE},
+    | {
+        Permission.INSTALLERS_WRITE,
+        Permission.CLIENTS_WRITE,
+        Permission.CLIENTS_DELETE,
+        Permission.SESSIONS_START,
+    },
     Role.AUDITOR: _READ
     | {Permission.AUDIT_READ, Permission.ACCOUNTS_READ, Permission.SEE_ALL_GROUPS},
 }

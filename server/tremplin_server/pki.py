@@ -99,6 +99,30 @@ def leaf(path: Path) -> x509.Certificate:
     return x509.load_pem_x509_certificates(path.read_bytes())[0]
 
 
+def passing_certificate() -> tuple[bytes, bytes, bytes]:
+    """Return key (PEM), certificate (PEM) and certificate (DER) for as long as a process runs.
+
+    Nobody vouches for it: only for TLS between parties that prove themselves in another way.
+    """
+    now, key = datetime.now(UTC), ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tremplin worker")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(_serial())
+        .not_valid_before(now - _BACKDATE)
+        .not_valid_after(now + timedelta(days=CA_DAYS))
+        .sign(key, hashes.SHA256())
+    )
+    pem, der = (
+        certificate.public_bytes(form)
+        for form in (serialization.Encoding.PEM, serialization.Encoding.DER)
+    )
+    return _private(key), pem, der
+
+
 # --- a given certificate ----------------------------------------------------------------
 
 
@@ -201,9 +225,8 @@ def _server(
         .sign(ca_key, hashes.SHA256())
     )
     _write(key_path, _private(key))
-    chain = (certificate, ca_certificate)
-    pem = b"".join(part.public_bytes(serialization.Encoding.PEM) for part in chain)
-    _write(certificate_path, pem, 0o644)
+    # Without its issuer: whoever trusts that has it, and it would cost every handshake.
+    _write(certificate_path, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
 
 
 def _still_good(

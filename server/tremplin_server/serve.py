@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import gc
 import logging as std_logging
 import os
+import socket
 import ssl
 import sys
 import tempfile
@@ -41,6 +43,7 @@ BACKLOG = 4096
 
 GRACEFUL_SECONDS = 30
 CLOSE_SECONDS = 5
+_GC_THRESHOLDS = (20_000, 20, 20)
 WORKER_SILENCE_SECONDS = 60
 LOCK_SECONDS = 10.0
 _TICKS_PER_CHECK = 600
@@ -71,6 +74,7 @@ def serve(site: Site, bind: str | None, port: int | None, workers: int | None) -
     os.umask(0o077)
     logging.configure(config.log_level, config.log_format)
     lock = _lock(config) if config.sqlite else None
+    _require_address(config)
     GunicornApplication(config).run()
     if lock is not None:
         os.close(lock)
@@ -115,6 +119,22 @@ def _lock(config: Config) -> int:
             time.sleep(0.1)
 
 
+def _require_address(config: Config) -> None:
+    """Raise TremplinError when the address to listen on is not to be had."""
+    family = socket.AF_INET6 if ":" in config.bind else socket.AF_INET
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            with socket.create_server((config.bind, config.port), family=family):
+                return
+        except OSError as error:
+            # The workers of a server that was killed need a moment to notice.
+            if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                address, detail = f"{config.bind}:{config.port}", os.strerror(error.errno or 0)
+                raise TremplinError("server.address", address=address, detail=detail) from error
+            time.sleep(0.1)
+
+
 class GunicornApplication(BaseApplication):  # type: ignore[misc] # gunicorn has no types
     """gunicorn, configured by us alone: no file and no variable of its own is read."""
 
@@ -125,8 +145,9 @@ class GunicornApplication(BaseApplication):  # type: ignore[misc] # gunicorn has
     def load_config(self) -> None:
         config = self.config
         host = f"[{config.bind}]" if ":" in config.bind else config.bind
+        ports = (config.port, config.bastion_port) if config.bastion else (config.port,)
         settings = {
-            "bind": f"{host}:{config.port}",
+            "bind": [f"{host}:{port}" for port in ports],
             "workers": config.workers,
             "worker_class": TremplinWorker,
             "backlog": BACKLOG,
@@ -151,6 +172,9 @@ def _pre_fork(_arbiter: Arbiter, _worker: TremplinWorker) -> None:
     # not touch it, and its pages stay shared with the master.
     gc.collect()
     gc.freeze()
+    # Connections come by thousands and stay: looking through all of them at the usual rate
+    # takes a twentieth of the processor while everybody comes back.
+    gc.set_threshold(*_GC_THRESHOLDS)
 
 
 def _child_exit(_arbiter: Arbiter, worker: TremplinWorker) -> None:
@@ -203,9 +227,22 @@ class TremplinWorker(UvicornWorker):  # type: ignore[misc] # uvicorn-worker has 
         self._take_over_tls()
         server = TremplinServer(self.config, self.wsgi, self._ready, self._renew)
         self._install_sigquit_handler()
-        await server.serve(sockets=self.sockets)
+        await server.serve(sockets=self._without_bastion())
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
+
+    def _without_bastion(self) -> list[Any]:
+        """Return the listeners of HTTPS; the bastion's goes to the gateway.
+
+        The master holds both, so that a second server on a taken port is refused, and a
+        worker that follows another finds the connections that came in between.
+        """
+        config: Config = self.app.config
+        if not config.bastion:
+            return list(self.sockets)
+        https, ssh = self.sockets
+        self.wsgi.bastion_listener = socket.socket(fileno=os.dup(ssh.fileno()))
+        return [https]
 
     def _ready(self) -> None:
         if self.age == 1:

@@ -17,7 +17,7 @@ from tests.bench import fleet
 from tests.bench.agent import Door
 
 PER_PROCESS = 5_000
-HANDSHAKES_AT_ONCE = 100
+HANDSHAKES_AT_ONCE = 300
 
 
 class TooSlow(Exception):

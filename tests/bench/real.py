@@ -86,12 +86,19 @@ def _wait(server: Site, client_id: int, state: State) -> float:
 
 
 @contextmanager
-def installed(bench: Bench, server: Site, place: Path) -> Iterator[tuple[Installed, float]]:
-    """Install by hand with a new key; give it and the seconds until it was online."""
+def installed(
+    bench: Bench, server: Site, place: Path, as_service: bool = False
+) -> Iterator[tuple[Installed, float]]:
+    """Install by hand with a new key; give it and the seconds until it was online.
+
+    as_service: run by an account of its own, which has a shell; for root only.
+    """
     directory = place / "jump-client"
     command = ["sh", str(payload(bench)), "--install-dir", str(directory)]
     command += ["--startup", "none", "--key-info", "-"]
-    if os.geteuid() == 0:
+    if as_service:
+        command += ["--scope", "system"]
+    elif os.geteuid() == 0:
         command += ["--user", UNPRIVILEGED]
     key = server.key_info().encode()
     since, began = datetime.now(UTC), time.monotonic()

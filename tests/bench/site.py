@@ -59,6 +59,8 @@ class Site:
             "TREMPLIN_PORT": str(self.port),
             "TREMPLIN_PUBLIC_URLS": f"https://localhost:{self.port}",
             "TREMPLIN_LOG_LEVEL": "warning",
+            # Several sites on one machine would all want the same port.
+            "TREMPLIN_BASTION": "false",
         }
         return inherited | ours | self.settings
 

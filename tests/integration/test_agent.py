@@ -174,6 +174,19 @@ def test_a_copied_disk_does_not_take_the_place_of_the_original(
         assert len(online.agents()) == 1
 
 
+def test_a_restored_old_disk_says_that_the_server_has_no_place_for_it(
+    site: Site, online: Box, name: str
+) -> None:
+    """Who looks at such a host must see why its record is that of another installation."""
+    assert state(online)["refused"] == ""
+    with box() as rebuilt:
+        assert rebuilt.install("--online-install", key_info=site.key_info(name)).returncode == 0
+        site.until_state(name, "online")
+        until(lambda: state(online)["refused"] == "enrol.key_replaced", "the refusal")
+        assert json.loads(online.agent("status").stdout)["refused"] == "enrol.key_replaced"
+        assert state(rebuilt)["refused"] == ""
+
+
 # --- first starts that fail -------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from tremplin_server.clients.presence import Change
 from tremplin_server.db import Database
 from tremplin_server.gateway import housekeeping
 from tremplin_server.gateway.housekeeping import DEAD_AFTER, Housekeeping
-from tremplin_server.gateway.store import Move, Store
+from tremplin_server.gateway.store import Store
 from tremplin_server.permissions import system_actor
 
 from tests.conftest import MovableClock
@@ -128,8 +128,8 @@ def test_who_comes_and_who_leaves_is_written_in_order(
     for agent in agents:
         stage.enrol(agent)
 
-    def move(agent: Any, event: Event, key: bytes = b"") -> Move:
-        return Move(Change(agent.client_id, event, clock.now(), "w"), key)
+    def move(agent: Any, event: Event, key: bytes = b"") -> Change:
+        return Change(agent.client_id, event, clock.now(), "w", public_key=key)
 
     async def scenario(store: Store) -> None:
         came = [
@@ -159,8 +159,9 @@ def test_a_deleted_client_is_given_its_order_with_its_presence(
         service.delete(work, agent.client_id)
 
     async def scenario(store: Store) -> None:
-        change = Change(agent.client_id, Event.CONNECTED, clock.now(), "w")
-        commands = await store.arrivals.submit(Move(change, agent.public_key))
+        key = agent.public_key
+        change = Change(agent.client_id, Event.CONNECTED, clock.now(), "w", public_key=key)
+        commands = await store.arrivals.submit(change)
         assert commands is not None
         assert [command.kind for command in commands] == ["uninstall"]
 

@@ -160,7 +160,9 @@ def test_an_old_ticket_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_given_certificate_is_used(server: Server, tmp_path: Path) -> None:
     given = server.directory / "tls"
     with servers(tmp_path) as made:
-        other = made.make(tls_certificate=given / "server.pem", tls_key=given / "server.key")
+        chain = tmp_path / "chain.pem"
+        chain.write_bytes((given / "server.pem").read_bytes() + server.ca_path.read_bytes())
+        other = made.make(tls_certificate=chain, tls_key=given / "server.key")
         (other.directory / "tls").mkdir()
         (other.directory / "tls" / "ca.pem").write_bytes(server.ca_path.read_bytes())
         other.start()
@@ -225,6 +227,16 @@ def test_the_doctor_fails_on_a_site_that_cannot_serve(tmp_path: Path) -> None:
         done = server.run("serve")
         assert done.returncode == 78
         assert "tremplin db upgrade" in done.stderr
+
+
+def test_a_port_that_is_taken_is_one_clear_error(tmp_path: Path) -> None:
+    with servers(tmp_path) as made, socket.create_server(("127.0.0.1", 0)) as taken:
+        server = made.make()
+        done = server.run("serve", "--port", str(taken.getsockname()[1]))
+        assert done.returncode == 78
+        (line,) = done.stderr.splitlines()
+        assert "cannot listen on 127.0.0.1:" in line
+        assert "--port" in line
 
 
 # --- metrics ------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from tests.lab.api import Api
 from tests.lab.controller import Controller
 from tests.lab.host import Host
 from tests.lab.lab import Lab, sweep
-from tests.lab.recipes import RECIPES
+from tests.lab.recipes import RECIPES, TOOLS
 from tests.lab.site import Site
 
 _numbers = count(1)
@@ -89,7 +89,7 @@ def controller(lab: Lab, site: Site, tmp_path: Path) -> Controller:
     return Controller(lab, site, tmp_path)
 
 
-@pytest.fixture(params=list(RECIPES))
+@pytest.fixture(params=[name for name in RECIPES if name != TOOLS])
 def base(request: pytest.FixtureRequest) -> str:
     """Each base system in turn."""
     return str(request.param)

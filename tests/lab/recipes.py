@@ -69,3 +69,10 @@ RECIPES: dict[str, Recipe] = {
         _systemd("trixie"),
     )
 }  # fmt: skip
+
+TOOLS = "bookworm-tools"
+"""A host to work on in sessions; what is tried on every base need not be tried on it."""
+RECIPES[TOOLS] = Recipe(
+    TOOLS, "bookworm", "systemd", (*_COMMON, *_SYSTEMD, "git", "rsync", "vim-tiny"),
+    "systemd", "/run/systemd/system",
+)  # fmt: skip

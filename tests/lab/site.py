@@ -73,6 +73,20 @@ class Site:
         """End every process of the server at one instant, as SIGKILL does."""
         cgroups.kill(self._group)
 
+    def memory(self) -> int:
+        """Return the bytes of memory that are the server's own, all its processes together."""
+        fields = [_field(p, "status", "RssAnon") for p in self._processes()]
+        return 1024 * sum(int(field.split()[0]) for field in fields if field)
+
+    def processor_time(self) -> float:
+        """Return the seconds of processor time that the server's processes have used."""
+        stats = [_field(p, "stat") for p in self._processes()]
+        ticks = sum(int(t) for stat in stats if stat for t in stat.rsplit(")")[-1].split()[11:13])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def _processes(self) -> list[str]:
+        return (self._group / "cgroup.procs").read_text("ascii").split()
+
     def remove(self) -> None:
         """Kill the server and throw its data away."""
         self.kill()
@@ -133,5 +147,18 @@ class Site:
             "TREMPLIN_BIND": network.SERVER_ADDRESS,
             "TREMPLIN_PORT": str(PORT),
             "TREMPLIN_PUBLIC_URLS": URL,
+            "TREMPLIN_SESSION_NOTICE": "true",
+            "TREMPLIN_SESSION_PORTS": "22",
             "TREMPLIN_PAYLOAD_DIR": str(REPOSITORY / ".cache" / "payload"),
         }
+
+
+def _field(process: str, file: str, name: str = "") -> str:
+    """Return what a file of /proc says, after `name:` when it is given; "" without it."""
+    try:
+        text = Path(f"/proc/{process}/{file}").read_text("utf-8", "replace")
+    except OSError:
+        return ""
+    if not name:
+        return text
+    return next((line.partition(":")[2] for line in text.splitlines() if line.startswith(name)), "")

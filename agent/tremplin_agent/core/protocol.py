@@ -6,12 +6,17 @@ out in order. One `Conversation` is one connection.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Callable, Dict, List, Optional, Protocol, Union
 
 from tremplin_agent import wire
 from tremplin_agent.codes import Code
+from tremplin_agent.terms import Terms
+
+_SESSION_ID = re.compile("[0-9a-f]{32}", re.ASCII)
+"""It becomes part of file names: nothing else may pass."""
 
 
 class Signer(Protocol):
@@ -116,7 +121,27 @@ class HangUp:
     reason: str
 
 
-Action = Union[Send, LetIn, TurnedAway, SetProperties, RemoveYourself, Drained, HangUp]
+@dataclass(frozen=True)
+class OpenSession:
+    """Serve a session; `wire.SessionOpen` says what its parts are."""
+
+    session_id: str
+    token: str = field(repr=False)
+    terms: Terms
+
+
+@dataclass(frozen=True)
+class CloseSession:
+    """End this session now. code: why."""
+
+    session_id: str
+    code: str
+
+
+Action = Union[
+    Send, LetIn, TurnedAway, SetProperties, RemoveYourself, Drained, HangUp,
+    OpenSession, CloseSession,
+]  # fmt: skip
 
 
 class _Stage(Enum):
@@ -185,7 +210,24 @@ class Conversation:
             return self._commanded(message)
         if isinstance(message, wire.Drain):
             return [Drained(message.spread)]
+        if isinstance(message, (wire.SessionOpen, wire.SessionClose)):
+            return self._session(message)
         return []
+
+    def _session(self, message: Union[wire.SessionOpen, wire.SessionClose]) -> List[Action]:
+        if self._stage is not _Stage.IN or self._me.farewell:
+            return []
+        number = message.session_id
+        if not _SESSION_ID.fullmatch(number):
+            raise wire.WireError("a session without a proper id")
+        if isinstance(message, wire.SessionClose):
+            return [CloseSession(number, message.code)]
+        try:
+            return [OpenSession(number, message.token, Terms.from_json(message.terms))]
+        except wire.WireError as error:
+            # Terms that cannot be read end this session, not the connection.
+            code = Code.PROTOCOL_ERROR.value
+            return [Send(wire.SessionEnded(number, code=code, detail=str(error)))]
 
     def _challenged(self, message: wire.Challenge) -> List[Action]:
         nonce = wire.b64decode(message.nonce)

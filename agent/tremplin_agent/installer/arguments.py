@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from dataclasses import dataclass
-from typing import Any, Dict, List, NoReturn
+from typing import Any, Dict, List, NoReturn, Type
 
 from tremplin_agent import __version__
 from tremplin_agent.codes import FAILURES, Code
+from tremplin_agent.installer.help import Words, words
 from tremplin_agent.installer.report import Refusal
 from tremplin_agent.parameters import BY_NAME, PARAMETERS, Kind, Parameter, check
 
 STDIN_LIMIT = 16 * 1024
-
-_EPILOG = """examples:
-  sh %(prog)s
-      install for the user who runs it, in ~/.local/share/tremplin-jump-client
-  sudo sh %(prog)s --scope system --jc-tag web --jc-jump-group jumpgroup:servers
-      install as a service, with an unprivileged account of its own
-  sudo sh %(prog)s --user deploy --install-dir /srv/jump --online-install
-      run it as an existing user, and fail at once if the server does not take it
-  sh %(prog)s --key-info - --quiet < key-info.txt
-      the generic payload, with the key info of an installer on standard input
-
-Every failure is one line on standard error and in the system log, leaves nothing behind,
-and has an exit status of its own:
-"""
 
 
 @dataclass(frozen=True)
@@ -48,18 +36,33 @@ class _Parser(argparse.ArgumentParser):
 
 def parser(program: str, platform: str) -> argparse.ArgumentParser:
     """Return the parser; `--help` and `--version` end the program."""
+    said = words(os.environ)
     made = _Parser(
         prog=program,
-        description="Install a Tremplin Jump Client on this host.",
-        epilog=_EPILOG + _exit_statuses(),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=said.description,
+        epilog=said.epilog + _exit_statuses(),
+        formatter_class=_formatter(said.usage),
         allow_abbrev=False,
+        add_help=False,
     )
-    made.add_argument("--version", action="version", version=f"tremplin {__version__} ({platform})")
-    made.add_argument("--quiet", action="store_true", help="Say nothing but failures.")
+    options = made.add_argument_group(said.options)
+    options.add_argument("-h", "--help", action="help", help=said.help)
+    version = f"tremplin {__version__} ({platform})"
+    options.add_argument("--version", action="version", version=version, help=said.version)
+    options.add_argument("--quiet", action="store_true", help=said.quiet)
     for parameter in PARAMETERS:
-        made.add_argument(parameter.flag, **_options(parameter))
+        options.add_argument(parameter.flag, **_options(parameter, said))
     return made
+
+
+def _formatter(prefix: str) -> Type[argparse.HelpFormatter]:
+    class Formatter(argparse.RawDescriptionHelpFormatter):
+        """argparse's own, with the word for usage in the reader's language."""
+
+        def _format_usage(self, usage: Any, actions: Any, groups: Any, _: Any) -> str:
+            return super()._format_usage(usage, actions, groups, prefix)
+
+    return Formatter
 
 
 def _exit_statuses() -> str:
@@ -67,8 +70,9 @@ def _exit_statuses() -> str:
     return "\n".join(f"  {status:3}  {code}" for status, code in known)
 
 
-def _options(parameter: Parameter) -> Dict[str, Any]:
-    options: Dict[str, Any] = {"dest": parameter.name, "help": parameter.help.replace("%", "%%")}
+def _options(parameter: Parameter, said: Words) -> Dict[str, Any]:
+    text = said.of(parameter).replace("%", "%%")
+    options: Dict[str, Any] = {"dest": parameter.name, "help": text}
     if parameter.kind is Kind.SWITCH:
         options.update(nargs="?", const="yes", metavar="yes|no")
     else:
@@ -76,9 +80,9 @@ def _options(parameter: Parameter) -> Dict[str, Any]:
     return options
 
 
-def parse(words: List[str], program: str, platform: str) -> Arguments:
+def parse(line: List[str], program: str, platform: str) -> Arguments:
     """Return what the command line asks for; Refusal when it cannot be read."""
-    spoken = vars(parser(program, platform).parse_args(words))
+    spoken = vars(parser(program, platform).parse_args(line))
     quiet = bool(spoken.pop("quiet"))
     given = {name: _typed(name, text) for name, text in spoken.items() if text is not None}
     return Arguments({name: value for name, value in given.items() if value is not False}, quiet)

@@ -2,6 +2,7 @@
 # Starts, stops and removes one Jump Client; its installer wrote this file.
 #
 #   init-script start | stop | restart | status      exit statuses as in LSB
+#   init-script disable | enable                     let nobody jump to this host for now
 #
 # It is plain POSIX sh, and removal needs nothing else: a host whose Python is gone or
 # whose installation was cut in the middle can still be cleaned.
@@ -359,6 +360,10 @@ main() {
         if [ "$action" != start ]; then control stop || return 1; fi
         if [ "$action" != stop ]; then control start || return 1; fi
         ;;
+    disable | enable)
+        as_owner 4 "$action"
+        (become_agent "$action") || return 1
+        ;;
     status)
         hand_over status
         show_status
@@ -378,7 +383,7 @@ main() {
         ;;
     uninstall) uninstall "$@" ;;
     *)
-        echo "usage: $DIR/init-script start|stop|restart|status" >&2
+        echo "usage: $DIR/init-script start|stop|restart|status|disable|enable" >&2
         return 2
         ;;
     esac

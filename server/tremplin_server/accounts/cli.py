@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tremplin_server.accounts import passwords, programs, service
+from tremplin_server.accounts import key_cli, passwords, programs, service
 from tremplin_server.accounts.models import ApiAccount, User
 from tremplin_server.permissions import Role
 from tremplin_server.shell import (
@@ -274,3 +274,8 @@ def delete_account(site: Site, name: str) -> None:
     with site.work() as work:
         programs.remove(work, programs.named(work, name).id)
     click.echo(f"API account {name} deleted")
+
+
+user_group.add_command(key_cli.USER_KEYS)
+user_group.add_command(key_cli.remove_second_factor)
+api_account_group.add_command(key_cli.ACCOUNT_KEYS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tremplin_server.db import NEVER_REUSE_IDS, Model
@@ -34,6 +34,7 @@ class User(Model):
     password_expiration: Mapped[datetime | None]
     password_reset_next_login: Mapped[bool] = mapped_column(default=False)
     two_factor_required: Mapped[bool] = mapped_column(default=False)
+    two_factor_enabled: Mapped[bool] = mapped_column(default=False)
     last_authentication: Mapped[datetime | None]
     created_at: Mapped[datetime]
     session_epoch: Mapped[int] = mapped_column(default=0)
@@ -74,3 +75,45 @@ class ApiToken(Model):
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     issued_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class SshKey(Model):
+    """A public key with which a person or a program signs in to the bastion and to hosts."""
+
+    __tablename__ = "ssh_key"
+    __table_args__ = (
+        CheckConstraint("(user_id IS NULL) <> (account_id IS NULL)", name="one_owner"),
+        NEVER_REUSE_IDS,
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int | None] = mapped_column(
+        ForeignKey("user.id", ondelete="CASCADE"), index=True
+    )
+    account_id: Mapped[int | None] = mapped_column(
+        ForeignKey("api_account.id", ondelete="CASCADE"), index=True
+    )
+    fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
+    """`SHA256:` and unpadded base64, as ssh-keygen -l shows it."""
+    public_key: Mapped[str] = mapped_column(Text)
+    """Algorithm and base64, without the comment."""
+    comment: Mapped[str] = mapped_column(String(255), default="")
+    created_at: Mapped[datetime]
+    last_used: Mapped[datetime | None]
+
+
+class Totp(Model):
+    """An RFC 6238 secret that a person's authenticator app holds too.
+
+    It counts once a first code was typed: then `User.two_factor_enabled` is set.
+    """
+
+    __tablename__ = "totp"
+
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("user.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    sealed_secret: Mapped[bytes] = mapped_column(LargeBinary)
+    """Readable only with the site's secret_key."""
+    last_step: Mapped[int] = mapped_column(default=0)
+    """The time step of the last code that was accepted; none at or before it is again."""

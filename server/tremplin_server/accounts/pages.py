@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import cast
 from urllib.parse import urlsplit
@@ -23,6 +25,9 @@ from tremplin_server.i18n import gettext as _
 from tremplin_server.i18n import lazy_gettext as _l
 from tremplin_server.permissions import Actor, system_actor
 
+_WAITING = "waits_for_code"
+_WAITING_SECONDS = 300
+
 blp = pages.blueprint("account_pages", __name__, signed_in=False)
 
 
@@ -39,6 +44,7 @@ class SignedIn(UserMixin):  # type: ignore[misc] # the package has no types
     language: str
     actor: Actor
     must_change_password: bool
+    must_add_factor: bool
 
     @classmethod
     def of(cls, work: Work, user: User) -> SignedIn:
@@ -47,20 +53,11 @@ class SignedIn(UserMixin):  # type: ignore[misc] # the package has no types
             id=f"{user.id}:{user.session_epoch}",
             name=user.private_display_name,
             role=str(user.role),
-            language=_language_of(user),
+            language=service.language_of(user),
             actor=service.actor_of_user(user, request.remote_addr or ""),
             must_change_password=service.must_change_password(work, user),
+            must_add_factor=user.two_factor_required and not user.two_factor_enabled,
         )
-
-
-def _language_of(user: User) -> str:
-    """Return the account's language; empty when it has the one that every account starts with.
-
-    That one is nobody's choice, so it must not outweigh what the browser asks for.
-    """
-    usual = User.__table__.c.preferred_email_language.default
-    chosen = user.preferred_email_language
-    return "" if usual is not None and chosen == usual.arg else chosen
 
 
 class SignInForm(FlaskForm):  # type: ignore[misc] # the package has no types
@@ -75,6 +72,16 @@ class SignInForm(FlaskForm):  # type: ignore[misc] # the package has no types
         _l("Password"),
         [InputRequired(), Length(max=passwords.MAX_LENGTH)],
         render_kw={"autocomplete": "current-password"},
+    )
+
+
+class CodeForm(FlaskForm):  # type: ignore[misc] # the package has no types
+    """A code of the second factor."""
+
+    code = StringField(
+        _l("Code of your authenticator app"),
+        [InputRequired(), Length(max=16)],
+        render_kw={"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True},
     )
 
 
@@ -127,32 +134,67 @@ def local_path(wanted: str) -> str:
 
 @blp.route("/login", methods=["GET", "POST"])
 def sign_in() -> ResponseReturnValue:
-    """Ask for name and password; then go where the person wanted to go."""
+    """Ask for name and password; then go where the person wanted to go, or to the code."""
     form = SignInForm()
     if current_user.is_authenticated:
         return redirect(local_path(request.args.get("next", "")))
     message, status = "", 200
     if form.validate_on_submit():
         try:
-            _sign_in(form.username.data, form.password.data)
-            return redirect(local_path(request.args.get("next", "")))
+            return _sign_in(form.username.data, form.password.data)
         except TremplinError as error:
             message, status = error.text(i18n.language()), error.entry.status
     return render_template("accounts/sign_in.html", form=form, message=message), status
 
 
-def _sign_in(username: str, password: str) -> None:
-    asking = Actor(system_actor().kind, username[:64], source_ip=request.remote_addr or "")
-    with rest.current_database().work(asking) as work:
+@blp.route("/login/code", methods=["GET", "POST"])
+def code() -> ResponseReturnValue:
+    """Ask whoever gave the right password for the second factor."""
+    user_id = _waiting_user()
+    if user_id is None:
+        return redirect(url_for("account_pages.sign_in", next=request.args.get("next")))
+    form = CodeForm()
+    message, status = "", 200
+    if form.validate_on_submit():
+        try:
+            with _asking(f"user {user_id}") as work:
+                return _let_in(work, service.authenticate_code(work, user_id, form.code.data))
+        except TremplinError as error:
+            message, status = error.text(i18n.language()), error.entry.status
+    return render_template("accounts/code.html", form=form, message=message), status
+
+
+def _sign_in(username: str, password: str) -> ResponseReturnValue:
+    with _asking(username[:64]) as work:
         user = service.authenticate(work, username, password)
-        work.actor = service.actor_of_user(user, asking.source_ip)
-        audit.record(work, "user.signed_in", "user", user.id, user.username)
-        known = SignedIn.of(work, user)
+        if not user.two_factor_enabled:
+            return _let_in(work, user)
+    session[_WAITING] = [user.id, int(time.time())]
+    return redirect(url_for("account_pages.code", next=request.args.get("next")))
+
+
+def _asking(name: str) -> AbstractContextManager[Work]:
+    """Open a unit of work of somebody who is not signed in yet."""
+    asking = Actor(system_actor().kind, name, source_ip=request.remote_addr or "")
+    return rest.current_database().work(asking)
+
+
+def _waiting_user() -> int | None:
+    """Return whose right password was typed here a moment ago."""
+    user_id, since = session.get(_WAITING) or (None, 0)
+    return user_id if time.time() - since < _WAITING_SECONDS else None
+
+
+def _let_in(work: Work, user: User) -> ResponseReturnValue:
+    work.actor = service.actor_of_user(user, work.actor.source_ip)
+    audit.record(work, "user.signed_in", "user", user.id, user.username)
+    known = SignedIn.of(work, user)
     language = session.get("language")
     session.clear()
     if language:
         session["language"] = language
     login_user(known)
+    return redirect(local_path(request.args.get("next", "")))
 
 
 @blp.post("/logout")

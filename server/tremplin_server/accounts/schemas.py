@@ -7,7 +7,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from tremplin_server.accounts import passwords
+from tremplin_server.accounts import passwords, ssh_keys
 from tremplin_server.accounts.service import LOCAL_PROVIDER_ID
 from tremplin_server.permissions import ROLE_PERMISSIONS, Permission, Role
 from tremplin_server.rest import Boolean, Integer, Query, Timestamp
@@ -83,7 +83,7 @@ class UserBody(ma.Schema):
     role = fields.String(validate=_ROLE)
     enabled = fields.Boolean()
     two_factor_required = fields.Boolean()
-    two_factor_enabled = fields.Constant(False, metadata={"type": "boolean"})
+    two_factor_enabled = fields.Boolean()
     last_authentication = Timestamp()
     failed_logins = fields.Integer()
     password_reset_next_login = fields.Boolean()
@@ -99,6 +99,24 @@ class UserBody(ma.Schema):
     def _leave_out(self, body: dict[str, Any], **_: Any) -> dict[str, Any]:
         empty = {k for k in ("email_address", "last_authentication") if not body.get(k)}
         return {k: v for k, v in body.items() if k not in empty}
+
+
+class SshKeyNew(ma.Schema):
+    """A public key to register: a line such as that of `id_ed25519.pub`."""
+
+    public_key = _text(1, ssh_keys.MAX_LENGTH, required=True)
+    comment = _text(0, 255, load_default="")
+
+
+class SshKeyBody(ma.Schema):
+    """A registered public key."""
+
+    id = Integer(dump_only=True)
+    fingerprint = fields.String()
+    public_key = fields.String()
+    comment = fields.String()
+    created_at = Timestamp()
+    last_used = Timestamp(allow_none=True)
 
 
 class ApiAccountQuery(Query):

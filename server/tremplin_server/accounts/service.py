@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Select, Table, func, select
 
-from tremplin_server.accounts import ownership, passwords
+from tremplin_server.accounts import ownership, passwords, totp
 from tremplin_server.accounts.models import User
 from tremplin_server.accounts.tokens import actor_of_api_account
 from tremplin_server.audit import service as audit
@@ -29,6 +29,8 @@ def actor_of_user(user: User, source_ip: str) -> Actor:
 def authenticate(work: Work, username: str, password: str) -> User:
     """Return the user whose name and password these are.
 
+    Whoever has a second factor (two_factor_enabled) is not in yet: `authenticate_code` is next.
+
     Raises TremplinError auth.bad_credentials, auth.locked or auth.disabled. Failures are
     counted although the error ends the work; config.sign_in_attempts of them lock the
     account for config.sign_in_lock_minutes. An unknown name takes as long as a known one.
@@ -43,10 +45,58 @@ def authenticate(work: Work, username: str, password: str) -> User:
         raise TremplinError("auth.disabled")
     if passwords.outdated(user.password_hash):
         user.password_hash = passwords.hashed(password)
+    if not user.two_factor_enabled:
+        _let_in(work, user)
+    return user
+
+
+def authenticate_code(work: Work, user_id: int, code: str) -> User:
+    """Return the user, whose password was right, once the second factor is too.
+
+    Raises TremplinError as `authenticate` does; wrong codes count like wrong passwords.
+    """
+    user = work.session.get(User, user_id)
+    _check_lock(work, user)
+    if user is None:
+        raise TremplinError("auth.bad_credentials")
+    if not totp.accept(work, user, code):
+        _count_failure(work, user)
+        raise TremplinError("auth.bad_credentials")
+    if not user.enabled:
+        raise TremplinError("auth.disabled")
+    _let_in(work, user)
+    return user
+
+
+def authenticate_both(work: Work, username: str, password: str, code: str) -> User:
+    """Return the user whose password and second factor these are, asked for together.
+
+    Raises TremplinError as `authenticate` does; auth.no_second_factor for whoever has none,
+    auth.password_expired for whoever has to choose another password first.
+    """
+    user = authenticate(work, username, password)
+    if not user.two_factor_enabled:
+        raise TremplinError("auth.no_second_factor")
+    authenticate_code(work, user.id, code)
+    if must_change_password(work, user):
+        raise TremplinError("auth.password_expired")
+    return user
+
+
+def _let_in(work: Work, user: User) -> None:
     user.failed_logins = 0
     user.locked_until = None
     user.last_authentication = work.now()
-    return user
+
+
+def language_of(user: User) -> str:
+    """Return the account's language; empty when it has the one that every account starts with.
+
+    That one is nobody's choice, so it must not outweigh what the browser or the site says.
+    """
+    usual = User.__table__.c.preferred_email_language.default
+    chosen = user.preferred_email_language
+    return "" if usual is not None and chosen == usual.arg else chosen
 
 
 def _check_lock(work: Work, user: User | None) -> None:
@@ -252,10 +302,13 @@ __all__ = [
     "actor_of_user",
     "administrators",
     "authenticate",
+    "authenticate_both",
+    "authenticate_code",
     "change_own_password",
     "create",
     "delete",
     "get",
+    "language_of",
     "must_change_password",
     "named",
     "query",

@@ -48,7 +48,7 @@ def issue(work: Work, client_id: str, secret: str, source_ip: str) -> Issued:
     if not hmac.compare_digest(account.secret_hash, hash_of(secret)):
         _count_failure(work, account)
         raise TremplinError("auth.bad_credentials")
-    _check_usable(account, source_ip)
+    check_usable(account, source_ip)
     account.failed_login_attempts = 0
     account.failed_login_expiration = None
     _make_room(work, account)
@@ -75,7 +75,7 @@ def actor_of_token(work: Work, token: str, source_ip: str) -> Actor:
     if found is None or found.expires_at <= work.now():
         raise TremplinError("auth.required")
     account = found[0]
-    _check_usable(account, source_ip)
+    check_usable(account, source_ip)
     return actor_of_api_account(account, source_ip)
 
 
@@ -115,7 +115,8 @@ def _count_failure(work: Work, account: ApiAccount) -> None:
     work.commit()
 
 
-def _check_usable(account: ApiAccount, source_ip: str) -> None:
+def check_usable(account: ApiAccount, source_ip: str) -> None:
+    """Raise TremplinError auth.disabled, or auth.address for one that may not call from there."""
     if not account.enabled:
         raise TremplinError("auth.disabled")
     networks = account.ip_addresses.replace(",", " ").split()

@@ -26,19 +26,24 @@ class SiteIdentity:
 
 def site_identity(work: Work) -> SiteIdentity:
     """Return the site's identity; the first call of a site makes its key."""
-    stored = work.session.get(Secret, SECRET_NAME)
-    raw = stored.value if stored is not None else _make(work)
-    return SiteIdentity(Ed25519PrivateKey.from_private_bytes(raw))
+    return SiteIdentity(site_key(work, SECRET_NAME))
 
 
-def _make(work: Work) -> bytes:
+def site_key(work: Work, name: str) -> Ed25519PrivateKey:
+    """Return the site's key of that name, which all workers share; the first call makes it."""
+    stored = work.session.get(Secret, name)
+    raw = stored.value if stored is not None else _make(work, name)
+    return Ed25519PrivateKey.from_private_bytes(raw)
+
+
+def _make(work: Work, name: str) -> bytes:
     raw = Ed25519PrivateKey.generate().private_bytes_raw()
     try:
         with work.session.begin_nested():
-            work.session.add(Secret(name=SECRET_NAME, value=raw, created_at=work.now()))
+            work.session.add(Secret(name=name, value=raw, created_at=work.now()))
     except IntegrityError:
         # Another worker made it between our look and our insert: its key is the site's.
-        stored = work.session.get(Secret, SECRET_NAME)
+        stored = work.session.get(Secret, name)
         assert stored is not None, "the insert failed because the row exists"
         return stored.value
     return raw

@@ -161,6 +161,8 @@ class Worker(Model):
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     host: Mapped[str] = mapped_column(String(255))
     pid: Mapped[int]
+    peer_address: Mapped[str] = mapped_column(String(512), default="", server_default="")
+    """Where the other workers hand over what came to them: `unix:<path>` or `tcp:<host>:<port>`."""
     started_at: Mapped[datetime]
     heartbeat_at: Mapped[datetime] = mapped_column(index=True)
 

@@ -64,14 +64,14 @@ def show(client_id: int) -> ResponseReturnValue:
             if form and form.validate() and pages.attempt(work, form, lambda: form.save(work)):
                 flash(_("Saved."), "good")
                 return redirect(url_for("client_pages.show", client_id=client_id))
-        return render_template("clients/show.html", form=form, **_shown(work, client))
+        return render_template("clients/show.html", form=form, **shown(work, client_id))
 
 
 @blp.get("/console/clients/<int:client_id>/facts")
 def facts(client_id: int) -> ResponseReturnValue:
     """Answer the facts of a Jump Client alone, for a page that is open."""
     with rest.reading() as work:
-        return render_template("clients/_facts.html", **_shown(work, service.get(work, client_id)))
+        return render_template("clients/_facts.html", **shown(work, client_id))
 
 
 @blp.route("/console/clients/<int:client_id>/delete", methods=["GET", "POST"])
@@ -146,7 +146,9 @@ def _label(work: Work, client: JumpClient) -> str:
     return "lost" if lost else state.value
 
 
-def _shown(work: Work, client: JumpClient) -> dict[str, Any]:
+def shown(work: Work, client_id: int) -> dict[str, Any]:
+    """Return what every page of one Jump Client shows of it."""
+    client = service.get(work, client_id)
     return {
         "client": client,
         "state": _label(work, client),
@@ -163,5 +165,4 @@ def _may_edit(work: Work) -> bool:
 def _removal(client_id: int, form: ReasonForm) -> ResponseReturnValue:
     with rest.reading() as work:
         work.actor.require(Permission.CLIENTS_DELETE)
-        client = service.get(work, client_id)
-        return render_template("clients/remove.html", form=form, **_shown(work, client))
+        return render_template("clients/remove.html", form=form, **shown(work, client_id))

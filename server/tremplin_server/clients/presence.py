@@ -54,7 +54,10 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something that happened to a connection. Empty texts leave what is known."""
+    """Something that happened to a connection. Empty texts leave what is known.
+
+    public_key: the key that a newcomer proved; empty where nothing was proved just now.
+    """
 
     client_id: int
     event: Event
@@ -64,6 +67,7 @@ class Change:
     version: str = ""
     platform: str = ""
     fingerprint: str = ""
+    public_key: bytes = b""
 
 
 def identity_of(client: JumpClient) -> Identity:
@@ -163,27 +167,32 @@ _UPDATE = (
 )
 
 
-def write(work: Work, changes: Sequence[Change]) -> None:
+def write(work: Work, changes: Sequence[Change]) -> set[tuple[int, bytes]]:
     """Write a batch of changes, in their order, in one go.
 
     A record that was deleted meanwhile is left out: its tombstone speaks. A DISCONNECTED
     of a worker that no longer holds the client is ignored. What the life cycle does not
     know from where the record stands changes times only, never the state.
+    Returns (client id, key) of the newcomers whose key is not that of a record any more.
     """
+    strangers = set()
     rows = _rows(work, {change.client_id for change in changes})
     states = {client_id: row["state"] for client_id, row in rows.items()}
     for change in changes:
         row = rows.get(change.client_id)
-        if row is not None:
+        if change.public_key and (row is None or row["public_key"] != change.public_key):
+            strangers.add((change.client_id, change.public_key))
+        elif row is not None:
             _fold(work, row, change)
     _store(work, rows)
     for client_id, row in rows.items():
         if row["state"] != states[client_id]:
             work.notify("client.changed", client_id=client_id, state=str(row["state"]))
+    return strangers
 
 
 def _rows(work: Work, ids: set[int]) -> dict[int, dict[str, Any]]:
-    columns = [CLIENTS.c[name] for name in ("id", "name", *_COLUMNS)]
+    columns = [CLIENTS.c[name] for name in ("id", "name", "public_key", *_COLUMNS)]
     query = select(*columns).where(CLIENTS.c.id.in_(ids)).order_by(CLIENTS.c.id).with_for_update()
     return {row.id: dict(row._mapping) for row in work.session.execute(query)}
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Flask, g, make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import format_datetime, format_timedelta
+from flask_babel import format_datetime, format_decimal, format_timedelta
 from flask_login import current_user
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 
 from tremplin_server import i18n, pages, rest
+from tremplin_server.accounts import key_pages
 from tremplin_server.accounts import pages as accounts
 from tremplin_server.audit import pages as audit
 from tremplin_server.clients import pages as clients
@@ -20,6 +21,8 @@ from tremplin_server.console import words
 from tremplin_server.errors import TremplinError
 from tremplin_server.installers import pages as installers
 from tremplin_server.permissions import Permission
+from tremplin_server.sessions import file_pages, reach_pages
+from tremplin_server.sessions import pages as sessions
 
 blp = pages.blueprint(
     "console",
@@ -37,11 +40,23 @@ def register(app: Flask) -> None:
     app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None)
     CSRFProtect(app)
     accounts.register(app)
-    for part in (blp, accounts.blp, clients.blp, installers.blp, audit.blp):
+    for part in (
+        blp,
+        accounts.blp,
+        key_pages.blp,
+        clients.blp,
+        installers.blp,
+        sessions.blp,
+        file_pages.blp,
+        reach_pages.blp,
+        audit.blp,
+    ):
         app.register_blueprint(part)
     app.register_error_handler(CSRFError, _expired)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters.update(moment=_moment, ago=_ago)
+    app.jinja_env.filters.update(
+        moment=_moment, ago=_ago, bytes=_bytes, duration=_duration, seconds=_seconds
+    )
     app.jinja_env.globals.update(page_url=pages.page_url, words=words, Permission=Permission)
     app.context_processor(_context)
 
@@ -92,3 +107,27 @@ def _ago(value: datetime | None) -> str:
         return ""
     now = rest.current_database().clock.now().astimezone(UTC)
     return str(format_timedelta(value - now, granularity="second", add_direction=True))
+
+
+def _bytes(count: int) -> str:
+    """Return a number of bytes in the reader's language and a fitting unit."""
+    units = (
+        ("o", "Ko", "Mo", "Go", "To") if i18n.language() == "fr" else ("B", "KB", "MB", "GB", "TB")
+    )
+    size, unit = float(count), 0
+    while size >= 1000 and unit < len(units) - 1:
+        size, unit = size / 1000, unit + 1
+    digits = format_decimal(round(size, 1 if unit and size < 100 else 0))
+    return f"{digits}\N{NO-BREAK SPACE}{units[unit]}"
+
+
+def _duration(span: timedelta) -> str:
+    """Return how long something took, in words."""
+    return str(format_timedelta(span, granularity="second", threshold=1.5))
+
+
+def _seconds(seconds: float) -> str:
+    """Return a length of time as players show it."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

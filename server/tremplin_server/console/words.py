@@ -48,3 +48,20 @@ def closed_by(value: str) -> str:
         "replaced": _("Replaced by a new installation"),
     }
     return str(known.get(value, value))
+
+
+def front(value: str) -> str:
+    """Return the word for the way by which a technician came."""
+    known = {
+        "terminal": _("Terminal"),
+        "files": _("Files"),
+        "bastion": _("SSH bastion"),
+        "stream": _("Program"),
+    }
+    return str(known.get(value, value))
+
+
+def session_state(value: str) -> str:
+    """Return the word for the state of a session."""
+    known = {"starting": _("Starting"), "open": _("Open"), "ended": _("Ended")}
+    return str(known.get(value, value))

@@ -25,7 +25,7 @@ class Batcher(Generic[Item, Result]):
         self,
         run: Run[Item, Result],
         delay: float = 0.005,
-        busy_delay: float = 0.04,
+        busy_delay: float = 0.1,
         limit: int = 500,
     ) -> None:
         self._run = run

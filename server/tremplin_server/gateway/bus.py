@@ -145,12 +145,12 @@ class SocketPublisher:
         # No server runs: it finds in the database what was changed meanwhile.
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
             sender.setblocking(False)
-            with _reachable(self._socket_path) as name:
+            with reachable(self._socket_path) as name:
                 sender.connect(name)
             sender.send(text.encode())
 
 
-class _reachable:  # noqa: N801 - a context manager that reads like a function
+class reachable:  # noqa: N801 - a context manager that reads like a function
     """Give a name of `path` that fits into a socket address, whatever the path's length.
 
     A socket address holds 107 bytes; the directory's descriptor makes a short name.
@@ -173,7 +173,7 @@ def _bound(path: Path) -> socket.socket:
     path.unlink(missing_ok=True)
     receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     receiver.setblocking(False)
-    with _reachable(path) as name:
+    with reachable(path) as name:
         receiver.bind(name)
     path.chmod(0o600)
     return receiver

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,6 @@ from tremplin_server.gateway.protocol import (
     Report,
     Send,
 )
-from tremplin_server.gateway.store import Move
 from tremplin_server.logging import logger
 from tremplin_server.permissions import Actor, ActorKind
 
@@ -155,6 +155,11 @@ class Connection:
         """Tell the agent that the server is going away."""
         self.link.post(wire.encode(wire.Drain(spread)))
 
+    def say(self, message: wire.SessionOpen | wire.SessionClose) -> None:
+        """Tell the agent something that is of no use later."""
+        if self._machine.phase is Phase.OPEN:
+            self.link.post(wire.encode(message))
+
     def look_for_commands(self) -> None:
         """Fetch and send what waits for this client."""
         if self._machine.phase is Phase.OPEN:
@@ -162,9 +167,9 @@ class Connection:
         else:
             self._look_again = True
 
-    def present(self) -> Move:
-        """Return the move that says that this client is connected here."""
-        return Move(self._change(Event.CONNECTED), self.public_key)
+    def present(self) -> Change:
+        """Return the change that says that this client is connected here."""
+        return replace(self._change(Event.CONNECTED), public_key=self.public_key)
 
     # --- actions ----------------------------------------------------------------------------
 
@@ -223,7 +228,7 @@ class Connection:
             await self._gateway.store.call_as(self._actor(), _clone_refused, identity, action.hello)
             return self._machine.refused(error)
         change = self._change(Event.CONNECTED, action.hello)
-        waiting = await self._gateway.store.arrivals.submit(Move(change, self.public_key))
+        waiting = await self._gateway.store.arrivals.submit(change)
         if waiting is None:
             # Its key was revoked meanwhile; at its next try it hears so.
             self.abort()
@@ -267,6 +272,8 @@ class Connection:
             await store.call_as(self._actor(), reporting.disabled, client_id)
         elif isinstance(message, wire.Enabled):
             await store.call_as(self._actor(), reporting.enabled, client_id)
+        elif isinstance(message, wire.SessionEnded):
+            self._gateway.sessions.agent_ended(client_id, message)
         elif isinstance(message, wire.Log):
             await store.call_as(self._actor(), reporting.log, client_id, message)
         return []
@@ -280,7 +287,7 @@ class Connection:
         self._gateway.forget(self)
         if self.client_id and self._gateway.hub.leave(self):
             metrics.CONNECTIONS.set(len(self._gateway.hub))
-            self._gateway.write_later(Move(self._change(Event.DISCONNECTED)))
+            self._gateway.write_later(self._change(Event.DISCONNECTED))
 
     def _change(self, event: Event, hello: wire.Hello | None = None) -> Change:
         if hello is None:
@@ -294,6 +301,7 @@ class Connection:
             hello.version,
             hello.platform,
             hello.fingerprint,
+            self.public_key,
         )
 
     def _actor(self) -> Actor:

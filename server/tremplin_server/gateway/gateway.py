@@ -14,9 +14,11 @@ from tremplin_agent.wire import b64encode
 from tremplin_server import pki
 from tremplin_server.clients import commands
 from tremplin_server.clients.identity import site_identity
+from tremplin_server.clients.presence import Change
 from tremplin_server.config import Config
 from tremplin_server.db import Database, Work
 from tremplin_server.errors import CATALOGUE, TremplinError, Unavailable
+from tremplin_server.gateway.bastion import Bastion
 from tremplin_server.gateway.bus import Bus
 from tremplin_server.gateway.control import Connection, Receive
 from tremplin_server.gateway.housekeeping import Housekeeping
@@ -26,7 +28,8 @@ from tremplin_server.gateway.link import Link
 from tremplin_server.gateway.live import LivePages
 from tremplin_server.gateway.liveness import Sweeper
 from tremplin_server.gateway.peers import BusPeers
-from tremplin_server.gateway.store import Move, Store
+from tremplin_server.gateway.sessions import SessionHub
+from tremplin_server.gateway.store import Store
 from tremplin_server.logging import logger
 
 CATCH_UP_SECONDS = 15.0
@@ -46,10 +49,12 @@ class Gateway:
         self.accepted_pins = frozenset({pki.ca_pin(self.config)})
         self.server_key = b""
         self.store = Store(database)
-        self._bus = bus
+        self.bus = bus
         self._peers = None if self.config.sqlite else BusPeers(self.worker_id, bus)
         self.hub = Hub(self._peers or Alone())
         self.live = LivePages(bus, self.config)
+        self.sessions = SessionHub(self)
+        self.bastion = Bastion(self.config, self.store, self.sessions, self.spawn)
         self._connections: set[Connection] = set()
         self._tasks: set[asyncio.Future[Any]] = set()
         self._sweeper = Sweeper(self.config.heartbeat_seconds)
@@ -60,18 +65,26 @@ class Gateway:
 
     # --- life ---------------------------------------------------------------------------------
 
-    async def start(self) -> None:
-        """Begin: after this, connections may come."""
+    async def start(self, bastion_listener: socket.socket | None = None) -> None:
+        """Begin: after this, connections may come.
+
+        bastion_listener: where technicians come with ssh; None for no bastion here.
+        """
         self.server_key = await self.store.call(_server_key)
         for topic in ("client.command", "client.deleted"):
-            self._bus.subscribe(topic, self._look_for_commands)
-        self._bus.subscribe("client.close", self._close)
-        self._bus.on_gap(lambda: self.spawn(self.catch_up()))
-        await self._bus.start()
+            self.bus.subscribe(topic, self._look_for_commands)
+        self.bus.subscribe("client.close", self._close)
+        self.bus.on_gap(lambda: self.spawn(self.catch_up()))
         if self._peers is not None:
-            self._peers.start(self.hub)
-        await self._housekeeping.begin()
+            self._peers.listen(self.hub)
+        await self.bus.start()
+        await self.sessions.start()
+        living = await self._housekeeping.begin(self.sessions.peer_address)
+        if self._peers is not None:
+            self._peers.start(living)
         self.live.start()
+        if bastion_listener is not None:
+            await self.bastion.start(bastion_listener)
         self._background = [
             self._loop.create_task(run())
             for run in (self._sweep_for_ever, self._keep_house_for_ever, self._catch_up_for_ever)
@@ -82,6 +95,8 @@ class Gateway:
         spread = max(1.0, len(self.hub) / _DRAIN_RATE)
         for connection in list(self._connections):
             connection.drain(spread)
+        self.bastion.drain()
+        self.sessions.drain()
         return spread
 
     async def stop(self) -> None:
@@ -89,13 +104,15 @@ class Gateway:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
+        await self.bastion.stop()
+        await self.sessions.stop()
         while self._tasks:
             await asyncio.wait(self._tasks)
         await self._housekeeping.end()
         if self._peers is not None:
             self._peers.stop()
         await self.store.close()
-        await self._bus.stop()
+        await self.bus.stop()
 
     # --- connections ------------------------------------------------------------------------
 
@@ -121,9 +138,9 @@ class Gateway:
         """Run `work` beside its caller; what goes wrong is logged."""
         self._keep(self._loop.create_task(work))
 
-    def write_later(self, move: Move) -> None:
-        """Write a move without waiting for it; moves keep their order."""
-        self._keep(self.store.arrivals.put(move))
+    def write_later(self, change: Change) -> None:
+        """Write a change without waiting for it; changes keep their order."""
+        self._keep(self.store.arrivals.put(change))
 
     def _keep(self, future: asyncio.Future[Any]) -> None:
         self._tasks.add(future)
@@ -136,17 +153,18 @@ class Gateway:
 
     # --- notices ------------------------------------------------------------------------------
 
-    def _held(self, body: Mapping[str, Any]) -> Connection | None:
-        held = self.hub.get(int(body["client_id"]))
+    def held(self, client_id: int) -> Connection | None:
+        """Return the control channel of a client, if this worker holds it."""
+        held = self.hub.get(client_id)
         return held if isinstance(held, Connection) else None
 
     def _look_for_commands(self, body: Mapping[str, Any]) -> None:
-        connection = self._held(body)
+        connection = self.held(int(body["client_id"]))
         if connection is not None:
             connection.look_for_commands()
 
     def _close(self, body: Mapping[str, Any]) -> None:
-        connection = self._held(body)
+        connection = self.held(int(body["client_id"]))
         if connection is None or body["code"] not in CATALOGUE:
             return
         # The newcomer may be here already; only the old key has to go.
@@ -191,6 +209,7 @@ class Gateway:
                 self._peers.living(beat.living)
             if beat.was_buried:
                 self._reassert()
+                await self.sessions.reassert()
 
     def _reassert(self) -> None:
         """Say again who is connected here: another worker took this one for dead."""

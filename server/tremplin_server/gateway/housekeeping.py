@@ -6,7 +6,7 @@ import os
 import socket
 import time
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, text, update
 
@@ -15,6 +15,8 @@ from tremplin_server.clients.models import Worker
 from tremplin_server.db import Work
 from tremplin_server.gateway.store import Store
 from tremplin_server.logging import logger
+from tremplin_server.sessions import recordings
+from tremplin_server.sessions import service as sessions
 
 BEAT_SECONDS = 5.0
 DEAD_AFTER = timedelta(seconds=20)
@@ -48,15 +50,21 @@ class Housekeeping:
         self._store = store
         self._worker_id = worker_id
         self._alone = alone
+        self._address = ""
         self._next_sweep = time.monotonic() + FIRST_SWEEP_SECONDS
 
-    async def begin(self) -> None:
-        """Enter this worker; a lone one knows at once that all others are dead."""
-        await self._store.call(_begin, self._worker_id, self._alone)
+    async def begin(self, peer_address: str = "") -> set[str]:
+        """Enter this worker and return the ids of the living ones.
+
+        peer_address: where the others hand agents' sockets over; see `peer_link`. A lone
+        worker knows at once that all others are dead.
+        """
+        self._address = peer_address
+        return await self._store.call(_begin, self._worker_id, self._alone, peer_address)
 
     async def beat(self) -> Beat:
         """Give a sign of life and do what is due."""
-        beat = await self._store.call(_beat, self._worker_id)
+        beat = await self._store.call(_beat, self._worker_id, self._address)
         if time.monotonic() >= self._next_sweep:
             self._next_sweep = time.monotonic() + SWEEP_SECONDS
             purged = await self._store.call(_sweep)
@@ -69,19 +77,25 @@ class Housekeeping:
         await self._store.call(_end, self._worker_id)
 
 
-def _begin(work: Work, worker_id: str, alone: bool) -> None:
+def _begin(work: Work, worker_id: str, alone: bool, address: str) -> set[str]:
     if alone:
         presence.take_over_dead_workers(work, work.now())
-    _enter(work, worker_id)
+        sessions.sweep(work, ())
+    _enter(work, worker_id, address)
+    # Committed before the others are looked up: of two that start together, the later one
+    # finds the earlier, and the earlier hears the later announce itself.
+    work.commit()
+    return _living(work, work.now() - DEAD_AFTER)
 
 
-def _enter(work: Work, worker_id: str) -> None:
+def _enter(work: Work, worker_id: str, address: str) -> None:
     now = work.now()
     work.session.add(
         Worker(
             id=worker_id,
             host=socket.gethostname(),
             pid=os.getpid(),
+            peer_address=address,
             started_at=now,
             heartbeat_at=now,
         )
@@ -89,24 +103,31 @@ def _enter(work: Work, worker_id: str) -> None:
     work.session.flush()
 
 
-def _beat(work: Work, worker_id: str) -> Beat:
+def _beat(work: Work, worker_id: str, address: str) -> Beat:
     done = work.session.connection().execute(
         update(Worker).where(Worker.id == worker_id).values(heartbeat_at=work.now())
     )
     was_buried = done.rowcount == 0
     if was_buried:
-        _enter(work, worker_id)
+        _enter(work, worker_id, address)
     dead_before = work.now() - DEAD_AFTER
     if _first(work, _TAKE_OVER_LOCK):
         count = presence.take_over_dead_workers(work, dead_before)
         if count:
             _log.warning("housekeeping.dead_worker", clients=count)
-    living = work.session.scalars(select(Worker.id).where(Worker.heartbeat_at >= dead_before))
-    return Beat(set(living), was_buried)
+        sessions.sweep(work, _living(work, dead_before))
+    return Beat(_living(work, dead_before), was_buried)
+
+
+def _living(work: Work, dead_before: datetime) -> set[str]:
+    return set(work.session.scalars(select(Worker.id).where(Worker.heartbeat_at >= dead_before)))
 
 
 def _sweep(work: Work) -> int:
-    return housekeeping.sweep(work) if _first(work, _SWEEP_LOCK) else 0
+    if not _first(work, _SWEEP_LOCK):
+        return 0
+    recordings.expire(work)
+    return housekeeping.sweep(work)
 
 
 def _end(work: Work, worker_id: str) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import struct
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import Protocol as FrameProtocol
 from websockets.protocol import Side, State
+
+if TYPE_CHECKING:
+    from tremplin_server.gateway.socket_stream import WebSocketStream
 
 CLOSE_SECONDS = 10.0
 """How long a peer may take to answer a closing handshake."""
@@ -53,6 +56,20 @@ class Link(Protocol):
 
         The peer must be waiting for an answer, so that no frame of it is on its way; the
         ASGI call has to end without another `receive`.
+        """
+
+
+class Carrier(Protocol):
+    """A WebSocket whose handshake was just accepted, and that will carry a session."""
+
+    @property
+    def open(self) -> bool:
+        """Whether something can still be sent."""
+
+    def carry(self, lost: str) -> WebSocketStream:
+        """Leave ASGI, as `Link.settle` does, right after accepting: nothing came in yet.
+
+        lost: the stream's `end_code` when it breaks.
         """
 
 

@@ -39,19 +39,24 @@ class BusPeers:
         self._bus = bus
         self._hub: Hub | None = None
         self._others: set[str] = set()
+        self._arrived: set[str] = set()
         self._open: dict[str, _Question] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._batcher: Batcher[tuple[int, bytes | None], bool] = Batcher(
             self._ask, limit=_LARGEST_QUESTION
         )
 
-    def start(self, hub: Hub) -> None:
-        """Answer for `hub` from now on, and tell the others that this worker is here."""
+    def listen(self, hub: Hub) -> None:
+        """Answer for `hub` from now on, and take note of who comes and goes."""
         self._hub = hub
         self._bus.subscribe(ASK, self._asked)
         self._bus.subscribe(ANSWER, self._answered)
-        self._bus.subscribe(PRESENT, lambda body: self._others.add(body["worker"]))
+        self._bus.subscribe(PRESENT, lambda body: self._came(body["worker"]))
         self._bus.subscribe(GONE, lambda body: self._gone(body["worker"]))
+
+    def start(self, worker_ids: set[str]) -> None:
+        """Take the workers that live, and tell them that this one is here."""
+        self.living(worker_ids)
         self._bus.publish(PRESENT, {"worker": self._worker_id})
 
     def stop(self) -> None:
@@ -59,8 +64,12 @@ class BusPeers:
         self._bus.publish(GONE, {"worker": self._worker_id})
 
     def living(self, worker_ids: set[str]) -> None:
-        """Take the workers that have a fresh heartbeat."""
-        self._others = worker_ids - {self._worker_id}
+        """Take the workers that have a fresh heartbeat.
+
+        Who came since the last time stays: the database may have been asked before.
+        """
+        self._others = (worker_ids | self._arrived) - {self._worker_id}
+        self._arrived.clear()
 
     async def hold(self, client_id: int, public_key: bytes | None) -> bool:
         if not self._others - {self._worker_id}:
@@ -99,8 +108,13 @@ class BusPeers:
             question.held.update(body["held"])
             _count(question, body["worker"])
 
+    def _came(self, worker: str) -> None:
+        self._others.add(worker)
+        self._arrived.add(worker)
+
     def _gone(self, worker: str) -> None:
         self._others.discard(worker)
+        self._arrived.discard(worker)
         for question in self._open.values():
             _count(question, worker)
 

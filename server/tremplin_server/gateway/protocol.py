@@ -256,6 +256,7 @@ _REPORTS = (
     wire.Enabled,
     wire.Uninstalled,
     wire.Log,
+    wire.SessionEnded,
 )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -14,6 +13,7 @@ from tremplin_agent import wire
 from tremplin_server.clients import commands, presence, reporting
 from tremplin_server.clients.models import TombstoneKind
 from tremplin_server.clients.presence import Change, Identity
+from tremplin_server.clock import Clock
 from tremplin_server.db import Database, Work
 from tremplin_server.gateway import metrics
 from tremplin_server.gateway.batch import Batcher
@@ -33,14 +33,6 @@ _THREADS = 6
 """SQLite has one writer at a time; more threads would only wait for one another."""
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
-    """A connection that came (with the key that it proved) or left (without)."""
-
-    change: Change
-    public_key: bytes = b""
-
-
 class Store:
     """Runs services off the event loop, each call a unit of work of its own."""
 
@@ -54,9 +46,14 @@ class Store:
             self._batch("identities", _identities, read_only=True), delay=LOOK_UP_DELAY
         )
         self.arrivals = Batcher(self._batch("presence", _presence), delay=PRESENCE_DELAY)
-        """A Move goes in; see `_presence` for what comes out."""
+        """A Change goes in; see `_presence` for what comes out."""
         self.pending = Batcher(self._batch("pending", _pending))
         self.statistics = Batcher(self._batch("statistics", _statistics), delay=STATISTICS_DELAY)
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of the services."""
+        return self._database.clock
 
     async def call(
         self,
@@ -71,6 +68,12 @@ class Store:
         """Run `service(work, *args)` as `actor` and return what it returns."""
         return await asyncio.get_running_loop().run_in_executor(
             self._executor, self._work, actor, service, args, False
+        )
+
+    async def look_up(self, service: Callable[..., T], *args: Any) -> T:
+        """Run `service(work, *args)`, which changes nothing, as the gateway itself."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._executor, self._work, self._actor, service, args, True
         )
 
     async def close(self) -> None:
@@ -108,28 +111,31 @@ def _identities(work: Work, client_ids: Sequence[int]) -> list[list[Identity]]:
     return [found.get(client_id, []) for client_id in client_ids]
 
 
-def _presence(work: Work, moves: Sequence[Move]) -> list[list[wire.Command] | None]:
+def _presence(work: Work, changes: Sequence[Change]) -> list[list[wire.Command] | None]:
     """Write who came and who left; return the commands that wait for each who came.
 
     None for a newcomer whose key was revoked while it was being let in.
     """
-    came = {move.change.client_id for move in moves if move.public_key}
-    known = presence.identities(work, came) if came else {}
-    valid = [not m.public_key or _still_known(known, m) for m in moves]
-    presence.write(work, [m.change for m, good in zip(moves, valid, strict=True) if good])
+    strangers = presence.write(work, changes)
+    buried = presence.identities(work, {number for number, _ in strangers}) if strangers else {}
+    revoked = {(number, key) for number, key in strangers if not _waits(buried, number, key)}
+    came = {change.client_id for change in changes if change.public_key}
     found = commands.pending(work, came) if came else {}
     return [
-        found.get(move.change.client_id, []) if good else None
-        for move, good in zip(moves, valid, strict=True)
+        None
+        if (change.client_id, change.public_key) in revoked
+        else found.get(change.client_id, [])
+        for change in changes
     ]
 
 
-def _still_known(known: dict[int, list[Identity]], move: Move) -> bool:
+def _waits(buried: dict[int, list[Identity]], client_id: int, public_key: bytes) -> bool:
+    """Return whether a deleted client is let in to hear that it has to go."""
     return any(
-        identity.public_key == move.public_key
+        identity.public_key == public_key
         and not identity.closed
-        and identity.tombstone is not TombstoneKind.REPLACED
-        for identity in known.get(move.change.client_id, ())
+        and identity.tombstone is TombstoneKind.DELETED
+        for identity in buried.get(client_id, ())
     )
 
 

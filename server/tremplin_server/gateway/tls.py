@@ -15,11 +15,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, cast
 
+from tremplin_server.gateway.turnstile import Turn, Turnstile
+
 HANDSHAKE_SECONDS = 30.0
 CLOSE_SECONDS = 30.0
 _BUFFER = 256 * 1024
 _WRITE = 64 * 1024
 
+
+_PAST = Turn(lambda: None)
+"""The turn of a connection that has had its own; thousands of them stay open."""
 
 MakeProtocol = Callable[[], asyncio.Protocol]
 
@@ -36,6 +41,7 @@ class TlsListener:
         context.num_tickets = 0
         context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
         self.context = context
+        self.turnstile = Turnstile()
         self.ciphertext = memoryview(bytearray(_BUFFER))
         self.plaintext = memoryview(bytearray(_BUFFER))
 
@@ -46,15 +52,18 @@ class TlsListener:
 class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
     """A TLS server connection: a protocol to TCP below, a transport to the one above."""
 
-    __slots__ = ("_closing", "_in", "_listener",
-        "_make_protocol", "_out", "_paused", "_protocol", "_tcp", "_timer",
-                 "_tls")  # fmt: skip
+    __slots__ = (
+        "_closing", "_in", "_listener", "_make_protocol", "_out", "_paused", "_protocol",
+        "_tcp", "_timer", "_tls", "_turn", "_upgraded",
+    )  # fmt: skip
 
     def __init__(self, listener: TlsListener, make_protocol: MakeProtocol) -> None:
         self._listener = listener
         self._make_protocol: MakeProtocol | None = make_protocol
         self._protocol: asyncio.Protocol | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._turn: Turn | None = None
+        self._upgraded = False
         self._closing = False
         self._paused = False
 
@@ -72,8 +81,13 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
 
     def buffer_updated(self, nbytes: int) -> None:
         self._in.write(self._listener.ciphertext[:nbytes])
-        if self._protocol is not None or (not self._closing and self._shake_hands()):
-            self._read()
+        if self._turn is None and self._make_protocol is not None:
+            # Not before it says something: who is silent takes nobody's turn.
+            self._turn = Turn(self._begin)
+            if not self._listener.turnstile.enter(self._turn):
+                self._tcp.pause_reading()
+                return
+        self._go_on()
 
     def eof_received(self) -> bool:
         self._in.write_eof()
@@ -86,6 +100,7 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
     def connection_lost(self, exc: Exception | None) -> None:
         self._closing = True
         self._stop_timer()
+        self._has_opened()
         if self._protocol is not None:
             self._protocol.connection_lost(exc)
 
@@ -102,6 +117,8 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
         if self._closing:
             return
+        if not self._upgraded:
+            self._has_opened()
         rest = memoryview(data)
         try:
             while rest:
@@ -145,7 +162,11 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
         return not (self._paused or self._closing)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Hand over: once to the protocol of a WebSocket, which is still opening, then on."""
         self._protocol = cast(asyncio.Protocol, protocol)
+        if self._upgraded:
+            self._has_opened()
+        self._upgraded = True
 
     def get_protocol(self) -> asyncio.BaseProtocol:
         assert self._protocol is not None, "only the protocol above asks"
@@ -168,6 +189,22 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
         self._tcp.set_write_buffer_limits(high, low)
 
     # --- inside ---------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        """Open the connection, now that its turn has come."""
+        if not self._closing:
+            self._abort_after(HANDSHAKE_SECONDS)
+            self._tcp.resume_reading()
+            self._go_on()
+
+    def _has_opened(self) -> None:
+        if self._turn is not None and self._turn is not _PAST:
+            self._listener.turnstile.leave(self._turn)
+            self._turn = _PAST
+
+    def _go_on(self) -> None:
+        if self._protocol is not None or (not self._closing and self._shake_hands()):
+            self._read()
 
     def _shake_hands(self) -> bool:
         """Go on with the handshake; return whether it is done."""

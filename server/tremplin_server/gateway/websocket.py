@@ -7,7 +7,8 @@ heard. This subclass adds them and hands itself to the application in the scope,
 
 ASGI also holds a task, three queues and the opening request for as long as a connection
 lasts, 14 KiB that an idle agent never needs. An agent that is in therefore leaves it:
-`settle` puts a `SettledLink` on the transport in place of uvicorn's protocol.
+`settle` puts a `SettledLink` on the transport in place of uvicorn's protocol. So does
+`carry` with the `WebSocketStream` of a session.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from websockets.frames import Frame
 from websockets.http11 import Request
 
 from tremplin_server.gateway.link import Link, Receiver, SettledLink
+from tremplin_server.gateway.socket_stream import WebSocketStream
 
 EXTENSION = "tremplin.link"
 
@@ -103,17 +105,25 @@ class ControlWebSocket(WebSocketsSansIOProtocol):
 
     def settle(self, receiver: Receiver) -> Link:
         settled = SettledLink(self.transport, receiver, self.config.ws_max_size)
+        self._move_to(settled)
+        return settled
+
+    def carry(self, lost: str) -> WebSocketStream:
+        stream = WebSocketStream(self.transport, lost)
+        self._move_to(stream)
+        return stream
+
+    def _move_to(self, successor: SettledLink | WebSocketStream) -> None:
         self._answered(False)
-        self.transport.set_protocol(settled)
+        self.transport.set_protocol(successor)
         # The server closes what is in this set when it stops.
         self.connections.discard(self)
-        self.connections.add(settled)  # type: ignore[arg-type]
-        settled.keep_in(self.connections)
+        self.connections.add(successor)  # type: ignore[arg-type]
+        successor.keep_in(self.connections)
         if self.read_paused:
             self.transport.resume_reading()
         # uvicorn closes the transport when the ASGI call ends.
         self.transport = _MovedOn()
-        return settled
 
     def _payload(self) -> bytes:
         return struct.pack("!I", self._pings)

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from sqlalchemy import String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tremplin_server.db import Model
+
+
+class SimultaneousJumps(StrEnum):
+    """What a second session on a Jump Client that has one is met with."""
+
+    JOIN = "join"
+    DISALLOW = "disallow"
 
 
 class JumpPolicy(Model):
@@ -17,6 +26,9 @@ class JumpPolicy(Model):
     display_name: Mapped[str] = mapped_column(String(255))
     code_name: Mapped[str] = mapped_column(String(64), unique=True)
     description: Mapped[str] = mapped_column(Text, default="")
+    simultaneous_jumps: Mapped[SimultaneousJumps] = mapped_column(
+        String(16), default=SimultaneousJumps.JOIN, server_default=SimultaneousJumps.JOIN.value
+    )
 
 
 class SessionPolicy(Model):

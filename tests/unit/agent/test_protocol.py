@@ -13,17 +13,20 @@ from tremplin_agent import wire
 from tremplin_agent.codes import Code
 from tremplin_agent.core.identity import Identity, verify
 from tremplin_agent.core.protocol import (
+    CloseSession,
     Conversation,
     Drained,
     Enrolment,
     HangUp,
     LetIn,
+    OpenSession,
     RemoveYourself,
     Self,
     Send,
     SetProperties,
     TurnedAway,
 )
+from tremplin_agent.terms import Terms
 
 AGENT = Identity.from_raw(b"a" * 32)
 SERVER = Identity.from_raw(b"s" * 32)
@@ -147,6 +150,37 @@ def test_properties_need_no_signature() -> None:
 
 def test_no_order_is_obeyed_before_the_welcome() -> None:
     assert talk(KNOWN, CHALLENGE, order()) == []
+
+
+TERMS = Terms(keys=("ssh-ed25519 A",), capabilities=("shell",), expires_at=5.0)
+OPEN = wire.SessionOpen("ab" * 16, "token", TERMS.as_json())
+
+
+def test_a_session_is_opened_and_closed_as_told() -> None:
+    assert talk(KNOWN, CHALLENGE, WELCOME, OPEN) == [OpenSession("ab" * 16, "token", TERMS)]
+    close = wire.SessionClose("ab" * 16, "session.stopped")
+    assert talk(KNOWN, CHALLENGE, WELCOME, close) == [CloseSession("ab" * 16, "session.stopped")]
+    assert "token" not in repr(OpenSession("ab" * 16, "token", TERMS))
+
+
+def test_no_session_before_the_welcome_or_for_a_leaving_agent() -> None:
+    assert talk(KNOWN, CHALLENGE, OPEN) == []
+    assert talk(replace(KNOWN, farewell="by_hand"), CHALLENGE, WELCOME, OPEN) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("ports", "22"), ("ends", []), ("ends", {"session.idle": 1}), ("open", 1)]
+)
+def test_damaged_terms_end_the_session_and_not_the_connection(name: str, value: object) -> None:
+    damaged = replace(OPEN, terms={name: value})
+    (send,) = talk(KNOWN, CHALLENGE, WELCOME, damaged)
+    assert send.message == wire.SessionEnded("ab" * 16, "protocol.error", f"{name}: wrong type")
+
+
+@pytest.mark.parametrize("session_id", ["", "../../etc", "AB" * 16, "ab" * 16 + "\n"])
+def test_a_session_id_that_could_be_a_path_is_no_session_id(session_id: str) -> None:
+    (action,) = talk(KNOWN, CHALLENGE, WELCOME, replace(OPEN, session_id=session_id))
+    assert isinstance(action, HangUp)
 
 
 def test_drain_tells_when_to_come_back() -> None:

@@ -20,6 +20,7 @@ def test_the_readme_shows_the_example(example: Path) -> None:
 
 LICENCES = {
     "plugins/modules": "GPL-3.0-or-later",
+    "plugins/inventory": "GPL-3.0-or-later",
     "plugins/action": "GPL-3.0-or-later",
     "plugins/doc_fragments": "GPL-3.0-or-later",
     "plugins/module_utils": "Apache-2.0",

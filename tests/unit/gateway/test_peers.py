@@ -45,8 +45,8 @@ def workers(*names: str) -> list[Hub]:
     for name in names:
         peers = BusPeers(name, WiredBus(wire))
         hub = Hub(peers)
-        peers.start(hub)
-        peers.living(set(names))
+        peers.listen(hub)
+        peers.start(set(names))
         hubs.append(hub)
     return hubs
 
@@ -91,6 +91,20 @@ def test_hundreds_of_questions_fit_the_bus() -> None:
         await there.claim(Connection(client_id=2_000_000_399))
         ids = range(2_000_000_000, 2_000_000_400)
         assert await here.live(ids) == {2_000_000_399}
+
+    asyncio.run(scenario())
+
+
+def test_a_worker_that_came_while_the_living_were_counted_is_known() -> None:
+    async def scenario() -> None:
+        here, there = workers("a", "b")
+        await there.claim(Connection(client_id=1))
+        await asyncio.sleep(0)
+        assert isinstance(here.peers, BusPeers)
+        here.peers.living({"a"})
+        assert await here.peers.hold(1, None)
+        here.peers.living({"a"})
+        assert not await here.peers.hold(1, None)
 
     asyncio.run(scenario())
 

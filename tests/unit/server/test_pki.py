@@ -90,8 +90,10 @@ def test_a_given_chain_that_ends_in_its_own_authority_is_pinned(
     config: Config, tmp_path: Path
 ) -> None:
     made = pki.site_pki(config, NOW)
-    used = pki.site_pki(given(tmp_path, made.certificate_path, made.key_path), NOW)
-    assert (used.ca_pin, used.certificate_path) == (made.ca_pin, made.certificate_path)
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(made.certificate_path.read_bytes() + made.ca_pem)
+    used = pki.site_pki(given(tmp_path, chain, made.key_path), NOW)
+    assert (used.ca_pin, used.certificate_path) == (made.ca_pin, chain)
     assert not (tmp_path / "other").exists()
 
 
@@ -99,10 +101,7 @@ def test_a_given_certificate_of_another_authority_has_no_pin(
     config: Config, tmp_path: Path
 ) -> None:
     made = pki.site_pki(config, NOW)
-    alone = tmp_path / "alone.pem"
-    text = made.certificate_path.read_text()
-    alone.write_text(text[: text.index("-----END CERTIFICATE-----")] + "-----END CERTIFICATE-----")
-    used = given(tmp_path, alone, made.key_path)
+    used = given(tmp_path, made.certificate_path, made.key_path)
     assert pki.site_pki(used, NOW).ca_pem == b""
     assert pki.ca_pin(used) == b""
 

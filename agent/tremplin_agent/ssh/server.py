@@ -1,0 +1,122 @@
+"""The SSH server of one session: who gets in, and what he may do."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, List
+
+import asyncssh
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from tremplin_agent import __version__
+from tremplin_agent.core.identity import Identity
+from tremplin_agent.ssh.commands import NO_FILES, Commands, refuse
+from tremplin_agent.terms import Capability, Terms
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+WINDOW = 4 * 1024 * 1024
+"""Bytes that a client may send ahead on a channel."""
+LOGIN_SECONDS = 60
+CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
+"""One pass in C for each packet. OpenSSH takes the first of its own list that we offer, and
+would take slower ones."""
+
+log = logging.getLogger("tremplin.session")
+
+
+class Door(asyncssh.SSHServer):
+    """Lets in whom the terms name, and forwards only where they say."""
+
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
+        self._keys = _public_keys(terms)
+
+    def begin_auth(self, username: str) -> bool:
+        """Return whether to ask for a key. The name means nothing: the agent has one user."""
+        return not self._terms.open
+
+    def public_key_auth_supported(self) -> bool:
+        return True
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        return key in self._keys
+
+    def connection_requested(
+        self, dest_host: str, dest_port: int, orig_host: str, orig_port: int
+    ) -> bool:
+        granted = Capability.FORWARD.value in self._terms.capabilities
+        if not granted or dest_host not in LOOPBACK or dest_port not in self._terms.ports:
+            raise asyncssh.ChannelOpenError(
+                asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED,
+                f"this session may not forward to port {dest_port} of {dest_host}",
+            )
+        return True
+
+
+def _public_keys(terms: Terms) -> List[asyncssh.SSHKey]:
+    found = []
+    for text in terms.keys:
+        try:
+            found.append(asyncssh.import_public_key(text))
+        except asyncssh.KeyImportError as error:
+            log.warning("a key of the technician's is left out: %s", error)
+    return found
+
+
+class Files(asyncssh.SFTPServer):
+    """Files of the agent's user. It ends with a status, as scp wants to see."""
+
+    def __init__(self, chan: asyncssh.SSHServerChannel[bytes]) -> None:
+        super().__init__(chan)
+        self._own_channel = chan
+
+    def exit(self) -> None:
+        self._own_channel.exit(0)
+
+
+def _no_files(channel: asyncssh.SSHServerChannel[bytes]) -> asyncssh.SFTPServer:
+    """Refuse to transfer files: a refused subsystem alone could not say why."""
+    refuse(channel, NO_FILES)
+    return asyncssh.SFTPServer(channel)
+
+
+def host_key(identity: Identity) -> asyncssh.SSHKey:
+    """Return the agent's identity as an SSH host key."""
+    key = Ed25519PrivateKey.from_private_bytes(identity.raw())
+    form = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    return asyncssh.import_private_key(form)
+
+
+async def serve(
+    tunnel: Any, terms: Terms, key: asyncssh.SSHKey, commands: Commands
+) -> asyncssh.SSHServerConnection:
+    """Return the SSH connection of a session, once the technician is let in.
+
+    tunnel: has `create_connection(factory, host, port)`. Raises asyncssh.Error or OSError
+    when that does not come to be.
+    """
+    # It would log every command, and a command may hold a password.
+    logging.getLogger("asyncssh").setLevel(logging.WARNING)
+    files = Capability.SFTP.value in terms.capabilities
+    return await asyncssh.connect_reverse(
+        "technician",
+        22,
+        tunnel=tunnel,
+        config=None,
+        server_factory=lambda: Door(terms),
+        server_host_keys=[key],
+        server_version=f"Tremplin_{__version__}",
+        process_factory=commands.serve,
+        sftp_factory=Files if files else _no_files,
+        allow_scp=False,
+        encoding=None,
+        line_editor=False,
+        agent_forwarding=False,
+        x11_forwarding=False,
+        gss_host=None,
+        compression_algs=None,
+        encryption_algs=CIPHERS,
+        login_timeout=LOGIN_SECONDS,
+        window=WINDOW,
+    )

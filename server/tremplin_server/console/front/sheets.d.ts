@@ -1,0 +1,2 @@
+// Sheets are bundled beside the script that imports them.
+declare module "*.css";

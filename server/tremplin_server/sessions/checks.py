@@ -1,0 +1,152 @@
+"""What a session may be refused for before it begins: rights, values, states, limits."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import func, or_, select, text
+from tremplin_agent.terms import Capability
+
+from tremplin_server.clients import service as clients
+from tremplin_server.clients.lifecycle import State
+from tremplin_server.clients.models import JumpClient
+from tremplin_server.db import Work
+from tremplin_server.errors import Conflict, Denied, Invalid, Unavailable
+from tremplin_server.groups import service as groups
+from tremplin_server.permissions import Permission
+from tremplin_server.policies.models import JumpPolicy, SimultaneousJumps
+from tremplin_server.sessions.models import Front, JumpSession, SessionState
+
+START_SECONDS = 60
+"""A start that is older than this no longer counts among those at once."""
+
+MAX_KEYS = 50
+MAX_KEYS_LENGTH = 64 * 1024
+"""All together; the terms of a session must fit into one frame."""
+
+MAX_REASON = 1024
+FIRST_VERSION = (0, 1, 0)
+"""Of the agents that know sessions."""
+
+_START_LOCK = 0x7472_656D_706C_6E04
+_KEY = re.compile(r"[a-z0-9@.-]{3,64} [A-Za-z0-9+/=]{16,16384}( [^\r\n\0]{0,255})?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a technician asks for.
+
+    ports: of the host's loopback that he wants to forward to; None for all that the site
+    allows. keys: OpenSSH public keys that he signs in with on the host. open: the front
+    vouches for him, and the host lets him in without a key. technician_ip: where he comes
+    from; the actor's address when empty.
+    """
+
+    front: Front
+    capabilities: tuple[Capability, ...] = tuple(Capability)
+    ports: tuple[int, ...] | None = None
+    reason: str = ""
+    technician_ip: str = ""
+    keys: tuple[str, ...] = ()
+    open: bool = False
+
+
+def startable(work: Work, client_id: int, request: Request) -> JumpClient:
+    """Return the Jump Client of a session that may begin; see `service.start` for the errors.
+
+    Until the work ends, no other start of the site passes: limits are exact.
+    """
+    work.actor.require(Permission.SESSIONS_START)
+    client = clients.get(work, client_id)
+    groups.require_item(work, client, "start")
+    _check(work, request)
+    _require_ready(client)
+    _one_at_a_time(work)
+    _require_policy(work, client)
+    _require_room(work)
+    return client
+
+
+def _check(work: Work, request: Request) -> None:
+    wrong: dict[str, list[str]] = {}
+    if len(request.reason) > MAX_REASON:
+        wrong["reason"] = [f"Longer than maximum length {MAX_REASON}."]
+    if not request.capabilities:
+        wrong["capabilities"] = ["Missing data for required field."]
+    if sum(map(len, request.keys)) > MAX_KEYS_LENGTH or len(request.keys) > MAX_KEYS:
+        wrong["public_keys"] = ["Too many keys."]
+    elif not all(_KEY.fullmatch(key) for key in request.keys):
+        wrong["public_keys"] = ["Not OpenSSH public keys."]
+    elif not request.keys and not request.open:
+        wrong["public_keys"] = ["Missing data for required field."]
+    if wrong:
+        raise Invalid(wrong)
+    for port in request.ports or ():
+        if port not in work.config.session_ports:
+            raise Denied("session.port", port=port)
+
+
+_REFUSALS = {
+    State.UNINSTALLED: "client.uninstalled",
+    State.REMOVING: "client.removing",
+    State.DISABLED: "jump.disabled",
+    State.PENDING: "jump.not_connected",
+    State.OFFLINE: "client.offline",
+}
+
+
+def _require_ready(client: JumpClient) -> None:
+    state = State(client.state)
+    away = state in (State.PENDING, State.OFFLINE) or client.worker_id is None
+    if client.connection_type == "passive" and away and state not in _FINAL:
+        return
+    if state in _REFUSALS:
+        raise Conflict(_REFUSALS[state])
+    if client.worker_id is None:
+        raise Conflict("jump.not_connected")
+    if client.agent_version and _version(client.agent_version) < FIRST_VERSION:
+        raise Conflict("jump.version", version=client.agent_version)
+
+
+_FINAL = (State.UNINSTALLED, State.REMOVING, State.DISABLED)
+
+
+def _version(written: str) -> tuple[int, ...]:
+    found = re.match(r"(\d+)\.(\d+)\.(\d+)", written)
+    return tuple(int(part) for part in found.groups()) if found else (0,)
+
+
+def _one_at_a_time(work: Work) -> None:
+    """Let starts count one another: on SQLite they are alone anyway."""
+    if work.session.get_bind().dialect.name == "postgresql":
+        work.session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _START_LOCK})
+
+
+def _require_policy(work: Work, client: JumpClient) -> None:
+    if client.jump_policy_id is None:
+        return
+    policy = work.session.get(JumpPolicy, client.jump_policy_id)
+    if policy is None or policy.simultaneous_jumps == SimultaneousJumps.JOIN:
+        return
+    others = select(func.count()).where(
+        JumpSession.client_id == client.id,
+        JumpSession.state != SessionState.ENDED,
+        or_(
+            JumpSession.actor_kind != work.actor.kind.value,
+            JumpSession.actor_id != work.actor.id,
+        ),
+    )
+    if work.session.scalar(others):
+        raise Conflict("jump.policy")
+
+
+def _require_room(work: Work) -> None:
+    limit = work.config.session_starts_at_once
+    starting = select(func.count()).where(
+        JumpSession.state == SessionState.STARTING,
+        JumpSession.created_at > work.now() - timedelta(seconds=START_SECONDS),
+    )
+    if limit and (work.session.scalar(starting) or 0) >= limit:
+        raise Unavailable("jump.busy")
