@@ -9,10 +9,10 @@ import ssl
 import urllib.parse
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from tests.personas import PASSWORD
-from tests.serving import Server
 
 _COOKIE = re.compile(r"([^=;]+)=([^;]*)")
 
@@ -35,16 +35,27 @@ class Answer:
         return str(self.json["code"])
 
 
+class Reachable(Protocol):
+    """A server that can be asked: port on localhost, and the CA to verify it with."""
+
+    port: int
+
+    @property
+    def base_url(self) -> str: ...
+    @property
+    def ca_path(self) -> Path: ...
+
+
 @dataclass
 class Console:
     """One browser of one person."""
 
-    server: Server
+    server: Reachable
     cookies: dict[str, str] = field(default_factory=dict)
     token: str = ""
 
     @classmethod
-    def of(cls, server: Server, username: str, password: str = PASSWORD) -> Console:
+    def of(cls, server: Reachable, username: str, password: str = PASSWORD) -> Console:
         """Return the browser of somebody who has signed in."""
         console = cls(server)
         console.look_for_token("/login")

@@ -14,8 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from tests import control_agent
-from tests.console import Console
-from tests.serving import Server
+from tests.console import Console, Reachable
 
 PATIENCE = 20.0
 
@@ -25,7 +24,7 @@ class Page:
     """The page of a terminal, as its script behaves. output: everything that was shown."""
 
     console: Console
-    server: Server
+    server: Reachable
     session_id: str = ""
     output: bytearray = field(default_factory=bytearray)
     told: list[dict[str, Any]] = field(default_factory=list)

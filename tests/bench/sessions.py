@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests import postgres
-from tests.bench import targets
+from tests.bench import targets, terminals
 from tests.bench.bench import Bench, Skipped
 from tests.bench.figures import Figure, spread
 from tests.bench.fleets import TooSlow, until
@@ -103,6 +103,8 @@ def _compare(bench: Bench, server: Site, place: Path, name: str) -> Iterator[Fig
         bench.say(f"{name}: starts and keystrokes")
         yield from _starts(name, direct, ways[0])
         yield from _echoes(name, direct, ways[0])
+        bench.say(f"{name}: terminals of the pages")
+        yield from terminals.figures(name, server, clients[1].client_id)
         bench.say(f"{name}: copying {MEGABYTES} MiB each way")
         yield from _copies(name, server, place, direct, ways[0])
         bench.say(f"{name}: {AT_ONCE} sessions at once")

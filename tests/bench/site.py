@@ -57,12 +57,22 @@ class Site:
             "TREMPLIN_DATA_DIR": str(self.directory),
             "TREMPLIN_BIND": self.address,
             "TREMPLIN_PORT": str(self.port),
-            "TREMPLIN_PUBLIC_URLS": f"https://localhost:{self.port}",
+            "TREMPLIN_PUBLIC_URLS": self.base_url,
             "TREMPLIN_LOG_LEVEL": "warning",
             # Several sites on one machine would all want the same port.
             "TREMPLIN_BASTION": "false",
         }
         return inherited | ours | self.settings
+
+    @property
+    def base_url(self) -> str:
+        """Where agents and browsers find the server."""
+        return f"https://localhost:{self.port}"
+
+    @property
+    def ca_path(self) -> Path:
+        """The CA that everything of the server is verified with, once it has started."""
+        return self.directory / "tls" / "ca.pem"
 
     @property
     def log(self) -> Path:

@@ -140,10 +140,9 @@ def test_what_is_done_in_a_session_is_not_in_the_host_s_log(
 def test_who_is_logged_in_on_the_host_reads_who_comes(here: Host, zoe: Technician) -> None:
     """Another user's terminal takes words of the group tty; without it the log says so."""
     here.run("useradd -m -s /bin/bash ann").checked()
-    here.run(
-        "setsid sh -c '(echo mesg y; tail -f /dev/null) | script -qfc \"login -f ann\" /root/shown' "
-        ">/dev/null 2>&1 & echo $! >/root/logged-in"
-    ).checked()
+    typed = "(echo mesg y; tail -f /dev/null)"
+    signed_in = f"setsid sh -c '{typed} | script -qfc \"login -f ann\" /root/shown'"
+    here.run(f"{signed_in} >/dev/null 2>&1 & echo $! >/root/logged-in").checked()
     try:
         until(lambda: "ann" in here.run("who").out, "the log-in")
         zoe.checked("ssh", "sessions", "true")
