@@ -168,6 +168,10 @@ class Master:
         """Run salt-key, without its questions."""
         return self._run("salt-key", "-y", *words)
 
+    def ssh(self, target: str, *words: str) -> Ran:
+        """Have Jump Clients run a function by salt-ssh, through the roster of the formula."""
+        return self._run("salt-ssh", "--roster=tremplin", "--static", target, *words)
+
     def apply(self, target: str, name: str = "tremplin", **variables: object) -> Ran:
         """Have minions apply a part of the formula."""
         return self.salt(target, "state.apply", name, **variables)

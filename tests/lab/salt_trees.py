@@ -70,6 +70,49 @@ def tree(base: str, release: str = "") -> Path:
     return place
 
 
+def programs(release: str) -> Path:
+    """Return a directory of Salt's programs of a release, in an environment of its own.
+
+    It holds what a master of the lab needs, for the Python of this process.
+    """
+    place = CACHE / "salt" / f"{release}-here{sys.version_info[0]}{sys.version_info[1]}"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with (place.parent / f"{place.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not place.is_dir():
+            _make_here(place, release)
+    return place / "bin"
+
+
+def _make_here(place: Path, release: str) -> None:
+    partial, given = (place.with_name(f"{name}-{place.name}") for name in ("partial", "given"))
+    for directory in (partial, given):
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir()
+    wheel = given / _prepare(given, release)
+    common = ["install", "-q", "--no-compile", "--only-binary=:all:", "--target", str(partial)]
+    needed = ["-r", str(given / "needed.txt"), str(wheel)]
+    _checked([sys.executable, "-m", "pip", *common, *needed])
+    # The base's Python sees nothing of the environment of the tests.
+    python = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info[1]}"
+    for name in ("master", "run", "key", "call", "ssh"):
+        program = partial / "bin" / f"salt-{name}"
+        _write_program(program, place, python, f"salt_{name}")
+    _write_program(partial / "bin" / "salt", place, python, "salt_main")
+    shutil.rmtree(given)
+    partial.rename(place)
+
+
+def _write_program(path: Path, place: Path, python: Path, function: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    call = f"from salt.scripts import {function}; {function}()"
+    path.write_text(
+        f"#!/bin/sh\nexport PYTHONPATH={place} PYTHONWARNINGS=ignore PYTHONDONTWRITEBYTECODE=1\n"
+        f"exec {python} -s -c '{call}' \"$@\"\n"
+    )
+    path.chmod(0o755)
+
+
 def give(host: Host, release: str = "") -> None:
     """Put Salt on the disk of a host that is off: hard links, so it costs neither room nor time.
 

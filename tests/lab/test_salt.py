@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -22,7 +23,7 @@ from tests.lab.lab import CACHE, Lab
 from tests.lab.site import URL, Site
 from tests.lab.test_interruptions import INSTALL_SIGNS, REMOVAL_SIGNS, _CutWhen
 from tests.lab.wait import until
-from tests.salt_master import Master, Ran
+from tests.salt_master import BIN, Master, Ran
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -74,13 +75,24 @@ class Salted:
     def nobody(self) -> dict[str, list[str]]:
         return {name: [] for name in self.names}
 
+    def idle(self) -> bool:
+        """Whether no minion applies anything just now."""
+        done = self.master.salt(self.all, "saltutil.is_running", "state.*")
+        return bool(done.answer == self.nobody())
+
     def wait(self) -> None:
         """Wait until all minions answer."""
         until(self.master.up(*self.names), "the minions", seconds=120, every=0.5)
 
 
 @pytest.fixture
-def master(lab: Lab, site: Site) -> Iterator[Master]:
+def release() -> str:
+    """Which Salt the master and the minions are; the one under test, unless a test says so."""
+    return ""
+
+
+@pytest.fixture
+def master(lab: Lab, site: Site, release: str) -> Iterator[Master]:
     """A salt-master beside the server, at 10.77.0.1, with an API account of its own."""
     known = site.credentials("salt")
     made = Master(
@@ -93,8 +105,11 @@ def master(lab: Lab, site: Site) -> Iterator[Master]:
         },
         address=network.SERVER_ADDRESS,
         prefix=("ip", "netns", "exec", lab.namespace),
+        bin=salt_trees.programs(release) if release else BIN,
         # A socket's path has 107 characters at most.
         sock_dir=f"/run/tremplin-salt-{lab.run}-{os.getpid()}",
+        # To become root on hosts whose agent runs as somebody else.
+        roster_defaults={"sudo": True},
     )
     made.give(PILLAR)
     made.start()
@@ -104,13 +119,13 @@ def master(lab: Lab, site: Site) -> Iterator[Master]:
 
 
 @pytest.fixture
-def salted(host: HostFactory, master: Master) -> Any:
+def salted(host: HostFactory, master: Master, release: str) -> Any:
     """Make hosts with running minions: `salted(base, …)`."""
 
     def make(*bases: str, **options: Any) -> Salted:
         hosts = [host(base, on=False, **options) for base in bases]
         for here in hosts:
-            salt_trees.give(here)
+            salt_trees.give(here, release)
             here.power_on()
             here.wait_ssh()
             _start_minion(here)
@@ -274,7 +289,7 @@ def test_master_and_server_killed_in_the_middle(salted: Any, api: Api, site: Sit
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
         here.wait()
-        until(lambda: host.run("pgrep -f state.apply").status != 0, "the minion's run", seconds=200)
+        until(here.idle, "the minion's run to end", seconds=120, every=0.5)
         here.apply()
         expect.in_step(host, api, seconds=60)
         assert here.changed(here.apply()) == here.nobody()
@@ -296,13 +311,51 @@ def test_from_ansible_and_back(salted: Any, api: Api, controller: Controller) ->
     expect.gone(host, api, here.before[host.name])
 
 
-def test_behind_nat(salted: Any, api: Api) -> None:
+def test_salt_ssh_to_a_host_behind_nat(salted: Any, api: Api, site: Site, lab: Lab) -> None:
     here: Salted = salted("bookworm-systemd", nat=True)
     (host,) = here.hosts
+    direct = ["ip", "netns", "exec", lab.namespace, "timeout", "2", "bash", "-c"]
+    way = subprocess.run([*direct, f"echo > /dev/tcp/{host.address}/22"], capture_output=True)
+    assert way.returncode != 0, "nothing leads to the host"
+    here.master.give({"user": "deploy", "jc_jump_group": "jumpgroup:lab"})
     here.apply()
     expect.in_step(host, api)
+
+    # Its own key, made by its first run, opens nothing until it is registered.
+    refused = here.master.ssh(host.name, "test.ping")
+    assert refused.answer != {host.name: True}
+    assert "ermission denied" in refused.output
+    public = here.master.directory / "pki" / "ssh" / "salt-ssh.rsa.pub"
+    site.command("api-account", "key", "add", "salt", str(public))
+
+    assert here.master.ssh("h*", "test.ping").checked().answer == {host.name: True}
+    assert here.master.ssh(host.name, "grains.get", "id").answer == {host.name: host.name}
+    done = here.master.ssh(host.name, "state.single", "file.touch", "/root/by-salt-ssh")
+    assert done.checked().changed(host.name), done.output
+    assert host.exists("/root/by-salt-ssh")
+    assert here.master.ssh("nobody*", "test.ping").answer in (None, {})
+
+    host.run("rm -rf /root/by-salt-ssh /var/tmp/.root_*_salt /var/tmp/.deploy_*_salt").checked()
     here.apply("tremplin.clean")
     expect.gone(host, api, here.before[host.name])
+
+
+@pytest.mark.parametrize("release", [salt_trees.LONG_TERM])
+def test_the_long_term_release_as_master_and_minion(salted: Any, api: Api, release: str) -> None:
+    here: Salted = salted("bullseye-systemd", "bookworm-sysv")
+    said = here.master.salt(here.all, "test.version").checked()
+    assert said.answer == dict.fromkeys(here.names, release)
+    assert "install: the host has no Jump Client" in here.apply(test=True).comments(here.names[0])
+    target = {"target": here.all, "target_type": "list"}
+    here.master.run("state.orchestrate", "orch.deploy", pillar=target).checked()
+    for host in here.hosts:
+        expect.in_step(host, api)
+    assert here.changed(here.apply()) == here.nobody()
+    here.master.key("-d", here.names[1]).checked()
+    until(lambda: api.client(here.names[1]) is None, "the record to go", seconds=60)
+    target["target"] = here.names[0]
+    here.master.run("state.orchestrate", "orch.remove", pillar=target).checked()
+    expect.gone(here.hosts[0], api, here.before[here.names[0]])
 
 
 def _cut(here: Salted, host: Host, sign: str, part: str) -> None:
