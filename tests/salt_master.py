@@ -80,7 +80,7 @@ class Master:
         self._prefix = list(prefix)
         self._bin = bin
         self._process: subprocess.Popen[bytes] | None = None
-        for name in ("etc", "states", "pillar"):
+        for name in ("etc", "impatient", "states", "pillar"):
             (directory / name).mkdir(parents=True, exist_ok=True)
         config = {
             "interface": address,
@@ -105,9 +105,11 @@ class Master:
             "tremplin": {"api": api},
             **settings,
         }
-        file = directory / "etc" / "master"
-        file.write_text(yaml.safe_dump(config))
-        file.chmod(0o600)
+        # Who only asks whether a minion is there has no use for ten seconds' wait for it.
+        for name, more in (("etc", {}), ("impatient", {"timeout": 2, "gather_job_timeout": 1})):
+            file = directory / name / "master"
+            file.write_text(yaml.safe_dump(config | more))
+            file.chmod(0o600)
         self.give({})
 
     @property
@@ -149,9 +151,9 @@ class Master:
             self._process.wait()
             self._process = None
 
-    def command(self, program: str, *words: str) -> list[str]:
+    def command(self, program: str, *words: str, config: str = "etc") -> list[str]:
         """Return the command line of one of Salt's programs, with this configuration."""
-        return [*self._prefix, str(self._bin / program), "-c", str(self.directory / "etc"), *words]
+        return [*self._prefix, str(self._bin / program), "-c", str(self.directory / config), *words]
 
     def salt(self, target: str, *words: str, **variables: object) -> Ran:
         """Have minions run a function; several are named with commas."""
@@ -192,17 +194,16 @@ class Master:
         """Return whether the minions answer, as a condition to wait for."""
 
         def answering() -> bool:
-            done = self._run(
-                "salt", "--static", "--timeout=5", "-L", ",".join(minions), "test.ping"
-            )
+            words = ("--static", "-L", ",".join(minions), "test.ping")
+            done = self._run("salt", *words, config="impatient")
             answers = done.answer if isinstance(done.answer, dict) else {}
             return all(answers.get(minion) is True for minion in minions)
 
         return answering
 
-    def _run(self, program: str, *words: str) -> Ran:
+    def _run(self, program: str, *words: str, config: str = "etc") -> Ran:
         done = subprocess.run(
-            self.command(program, "--out=json", "--out-indent=-1", *words),
+            self.command(program, "--out=json", "--out-indent=-1", *words, config=config),
             env=_environment(),
             cwd=self.directory,
             stdin=subprocess.DEVNULL,

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -150,6 +151,8 @@ def _start_minion(here: Host) -> None:
         "recon_max": 2000,
         "acceptance_wait_time": 1,
         "auth_timeout": 5,
+        # What was asked of a master that was killed gets no answer.
+        "request_channel_timeout": 15,
         "log_level_logfile": "info",
     }
     here.run("mkdir -p /etc/salt /etc/cron.d").checked()
@@ -286,8 +289,7 @@ def test_master_and_server_killed_in_the_middle(salted: Any, api: Api, site: Sit
         until(lambda: host.run("ls -d /root/.tremplin-push-*").status == 0, "the push", every=0.01)
         victim.kill()
         victim.start()
-        os.killpg(running.pid, signal.SIGKILL)
-        running.wait()
+        _end(running)
         here.wait()
         until(here.idle, "the minion's run to end", seconds=120, every=0.5)
         here.apply()
@@ -358,11 +360,19 @@ def test_the_long_term_release_as_master_and_minion(salted: Any, api: Api, relea
     expect.gone(here.hosts[0], api, here.before[here.names[0]])
 
 
+def _end(running: subprocess.Popen[bytes]) -> None:
+    """End a command of the master's that waits for an answer."""
+    with suppress(ProcessLookupError):
+        os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+
+
 def _cut(here: Salted, host: Host, sign: str, part: str) -> None:
     """Pull the plug at a moment of a run, and have the host and its minion back."""
     with _CutWhen(host, sign):
-        running = here.master.start_run("salt", "--timeout=5", host.name, "state.apply", part)
-        running.wait()
+        running = here.master.start_run("salt", host.name, "state.apply", part)
+        until(lambda: running.poll() is not None or not host.powered, "the cut", seconds=120)
+    _end(running)
     host.power_on()
     host.wait_ssh()
     here.wait()
