@@ -344,7 +344,7 @@ def test_salt_ssh_to_a_host_behind_nat(salted: Any, api: Api, site: Site, lab: L
 
 @pytest.mark.parametrize("release", [salt_trees.LONG_TERM])
 def test_the_long_term_release_as_master_and_minion(salted: Any, api: Api, release: str) -> None:
-    here: Salted = salted("bullseye-systemd", "bookworm-sysv")
+    here: Salted = salted("bullseye-systemd", "bullseye-systemd")
     said = here.master.salt(here.all, "test.version").checked()
     assert said.answer == dict.fromkeys(here.names, release)
     assert "install: the host has no Jump Client" in here.apply(test=True).comments(here.names[0])
