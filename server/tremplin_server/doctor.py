@@ -108,7 +108,7 @@ def _asked(site: Site, ask: Callable[[Work], Findings]) -> Findings:
 
 
 def certificate(config: Config, now: datetime | None = None) -> Findings:
-    """Check that there is a certificate and that it stays good for a while."""
+    """Check that the certificate stays good for a while, and show what agents pin."""
     if not config.tls:
         yield Finding("certificate", Verdict.NOTE, "TLS is off: a proxy in front must do it")
         return
@@ -126,6 +126,9 @@ def certificate(config: Config, now: datetime | None = None) -> Findings:
         yield Finding("certificate", Verdict.NOTE, f"{path} expires on {expires:%Y-%m-%d}")
     else:
         yield Finding("certificate", Verdict.GOOD, f"good until {expires:%Y-%m-%d}")
+    pinned = pki.ca_pin(config).hex()
+    if pinned:
+        yield Finding("authority", Verdict.GOOD, f"ca_pin {pinned}")
 
 
 def payloads(config: Config) -> Findings:

@@ -195,6 +195,10 @@ def test_the_doctor_finds_a_healthy_site_healthy(tmp_path: Path) -> None:
         assert status == 0, found
         for check in ("configuration", "certificate", "database", "workers", "differences"):
             assert [verdict for verdict, _ in found[check]] == ["ok"], found
+        authority = ssl.PEM_cert_to_DER_cert(
+            (server.directory / "tls" / "ca.pem").read_text("ascii")
+        )
+        assert found["authority"] == [("ok", f"ca_pin {hashlib.sha256(authority).hexdigest()}")]
         server.stop()
         status, found = findings(server)
         assert status == 0
