@@ -64,8 +64,10 @@ def jump_client_running(name, **wanted):
         Declared key of the machine.
     """
     kept = _only(wanted, "install_dir", "wait_timeout")
-    if __opts__["test"] and not _installed_now(kept):
-        return _result(name, None, "it is started when it is installed")
+    if not _installed_now(kept):
+        if __opts__["test"]:
+            return _result(name, None, "it is started when it is installed")
+        return _result(name, False, "there is no Jump Client to run: tremplin.package installs it")
     return _converged("tremplin.running", name, "it runs, and the server says so", **kept)
 
 

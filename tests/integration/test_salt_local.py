@@ -180,6 +180,7 @@ def test_the_installers_reason_is_the_one_that_ansible_shows(line: Line) -> None
     assert failed.status != 0
     assert "install.dir_not_writable" in failed.comments()
     assert "exit status 11" in failed.comments()
+    assert "there is no Jump Client to run" in failed.comments()
     (line.here.home / "in the way").unlink()
     line.give(install_dir=str(line.here.directory))
 
