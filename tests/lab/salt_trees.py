@@ -98,17 +98,19 @@ def _make_here(place: Path, release: str) -> None:
     python = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info[1]}"
     for name in ("master", "run", "key", "call", "ssh"):
         program = partial / "bin" / f"salt-{name}"
-        _write_program(program, place, python, f"salt_{name}")
-    _write_program(partial / "bin" / "salt", place, python, "salt_main")
+        _write_program(program, python, f"salt_{name}")
+    _write_program(partial / "bin" / "salt", python, "salt_main")
     shutil.rmtree(given)
     partial.rename(place)
 
 
-def _write_program(path: Path, place: Path, python: Path, function: str) -> None:
+def _write_program(path: Path, python: Path, function: str) -> None:
     path.parent.mkdir(exist_ok=True)
     call = f"from salt.scripts import {function}; {function}()"
     path.write_text(
-        f"#!/bin/sh\nexport PYTHONPATH={place} PYTHONWARNINGS=ignore PYTHONDONTWRITEBYTECODE=1\n"
+        # It finds its packages from where it is: a cache may be moved.
+        '#!/bin/sh\nPYTHONPATH=$(cd "$(dirname "$0")/.." && pwd)\n'
+        "export PYTHONPATH PYTHONWARNINGS=ignore PYTHONDONTWRITEBYTECODE=1\n"
         f"exec {python} -s -c '{call}' \"$@\"\n"
     )
     path.chmod(0o755)

@@ -114,9 +114,13 @@ def master(lab: Lab, site: Site, release: str) -> Iterator[Master]:
     )
     made.give(PILLAR)
     made.start()
-    until(lambda: made.run("saltutil.sync_all").status == 0, "the master", seconds=60, every=0.5)
-    yield made
-    made.kill()
+    try:
+        until(
+            lambda: made.run("saltutil.sync_all").status == 0, "the master", seconds=60, every=0.5
+        )
+        yield made
+    finally:
+        made.kill()
 
 
 @pytest.fixture
