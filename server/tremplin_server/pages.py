@@ -157,6 +157,13 @@ def page_url(number: int, endpoint: str = "") -> str:
     return path + "?" + urlencode({**request.args.to_dict(), "page": number})
 
 
+def sort_url(key: str, now: str) -> str:
+    """Return this request's address sorted by `key`; the other way round if it is already."""
+    path = url_for(str(request.endpoint), **(request.view_args or {}))
+    kept = {name: value for name, value in request.args.to_dict().items() if name != "page"}
+    return path + "?" + urlencode({**kept, "sort": f"-{key}" if now == key else key})
+
+
 def filters(*names: str) -> dict[str, str]:
     """Return the query arguments among `names` that hold something, cut to a sane length."""
     found = {name: request.args.get(name, "").strip()[:255] for name in names}

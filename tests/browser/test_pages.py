@@ -19,6 +19,7 @@ from tremplin_server.permissions import system_actor
 
 from tests import personas, translations
 from tests.boxes import PAYLOADS
+from tests.browser import axe
 from tests.browser.conftest import Visitor
 from tests.serving import Server, servers, until
 from tests.stage import Stage
@@ -184,15 +185,18 @@ def test_every_page_fits_and_violates_nothing(
         visitor.go(path)
         assert visitor.fits(), path
         visitor.shoot(name + path.replace("/", "-"))
+        assert axe.findings(visitor.page) == [], path
 
 
 def test_both_languages(server: Server, stage: Stage, visit: Visit) -> None:
     french = visit(server.base_url, locale="fr-FR")
     french.sign_in("administrator", personas.PASSWORD)
-    expect(french.page.get_by_role("link", name="Installeurs")).to_be_visible()
+    expect(french.page.get_by_role("link", name="Sessions")).to_be_visible()
     expect(french.page.locator("html")).to_have_attribute("lang", "fr")
+    french.page.locator("#account-menu summary").click()
     french.page.get_by_role("button", name="English").click()
-    expect(french.page.get_by_role("link", name="Installers")).to_be_visible()
+    expect(french.page.get_by_role("link", name="Administration")).to_be_visible()
+    expect(french.page.locator("html")).to_have_attribute("lang", "en")
     expect(french.page).to_have_url(server.base_url + "/console")
 
 

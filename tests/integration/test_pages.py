@@ -274,7 +274,7 @@ def test_properties_are_changed(as_user: Callable[[str], Browser], stage: Stage)
     assert (record.name, record.tag, record.external_id) == ("front", "web", "front.example")
     assert record.max_offline_minutes == 60
     refused = browser.post(path, path, **{**form, "name": "", "max_offline_minutes": "x"}).text
-    assert refused.count('class="wrong"') == 2
+    assert refused.count('class="invalid-feedback"') == 2
     other = stage.online(hostname="other", fingerprint="c" * 64).client_id
     taken = f"/console/clients/{other}"
     assert "has this external id" in browser.post(taken, taken, **form).text
@@ -392,7 +392,7 @@ def test_the_form_says_what_is_wrong(as_user: Callable[[str], Browser], stage: S
     form = {**USUAL, "jump_group": "shared:999", "valid_duration": "5", "max_uses": "0"}
     answer = browser.post("/login/jump-clients/new", "/login/jump-clients/new", **form)
     assert answer.status_code == 422
-    assert answer.text.count('class="wrong"') == 3
+    assert answer.text.count('class="invalid-feedback"') == 3
 
 
 def test_the_download_is_the_stamped_payload(

@@ -42,6 +42,7 @@ class SignedIn(UserMixin):  # type: ignore[misc] # the package has no types
     name: str
     role: str
     language: str
+    theme: str
     actor: Actor
     must_change_password: bool
     must_add_factor: bool
@@ -54,6 +55,7 @@ class SignedIn(UserMixin):  # type: ignore[misc] # the package has no types
             name=user.private_display_name,
             role=str(user.role),
             language=service.language_of(user),
+            theme=user.theme,
             actor=service.actor_of_user(user, request.remote_addr or ""),
             must_change_password=service.must_change_password(work, user),
             must_add_factor=user.two_factor_required and not user.two_factor_enabled,

@@ -175,3 +175,16 @@ class Secret(Model):
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     value: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime]
+
+
+class ClientHistory(Model):
+    """A day of a host's figures, for the chart of the console; see `clients.history`."""
+
+    __tablename__ = "client_history"
+
+    client_id: Mapped[int] = mapped_column(
+        ForeignKey("jump_client.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    last_slot: Mapped[int]
+    """The newest slot in `samples`, so that a report knows at once that it adds nothing."""
+    samples: Mapped[bytes] = mapped_column(LargeBinary)

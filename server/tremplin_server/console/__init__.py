@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from flask import Flask, g, make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -13,11 +13,11 @@ from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 
 from tremplin_server import i18n, pages, rest
-from tremplin_server.accounts import key_pages
+from tremplin_server.accounts import key_pages, preferences
 from tremplin_server.accounts import pages as accounts
 from tremplin_server.audit import pages as audit
 from tremplin_server.clients import pages as clients
-from tremplin_server.console import words
+from tremplin_server.console import administration, words
 from tremplin_server.errors import TremplinError
 from tremplin_server.installers import pages as installers
 from tremplin_server.permissions import Permission
@@ -57,7 +57,9 @@ def register(app: Flask) -> None:
     app.jinja_env.filters.update(
         moment=_moment, ago=_ago, bytes=_bytes, duration=_duration, seconds=_seconds
     )
-    app.jinja_env.globals.update(page_url=pages.page_url, words=words, Permission=Permission)
+    app.jinja_env.globals.update(
+        page_url=pages.page_url, sort_url=pages.sort_url, words=words, Permission=Permission
+    )
     app.context_processor(_context)
 
 
@@ -87,13 +89,32 @@ def language() -> ResponseReturnValue:
     return redirect(accounts.local_path(request.form.get("next", "")))
 
 
+@blp.post("/login/theme")
+def theme() -> ResponseReturnValue:
+    """Keep the chosen appearance for the account; empty follows the system."""
+    refused = pages.require_sign_in()
+    if refused is not None:
+        return cast(ResponseReturnValue, refused)
+    with rest.writing() as work:
+        preferences.set_theme(work, request.form.get("theme", ""))
+    return redirect(accounts.local_path(request.form.get("next", "")))
+
+
 def _expired(_error: CSRFError) -> ResponseReturnValue:
     return error_page(TremplinError("request.form_expired"))
 
 
 def _context() -> dict[str, Any]:
     actor = g.get("tremplin_actor")
-    return {"actor": actor, "language": i18n.language(), "languages": words.languages()}
+    return {
+        "actor": actor,
+        "language": i18n.language(),
+        "languages": words.languages(),
+        "theme": current_user.theme if current_user.is_authenticated else "",
+        "tabs": administration.tabs(actor),
+        "account_path": administration.account_path(),
+        "area": administration.area(request.path),
+    }
 
 
 def _moment(value: datetime | None) -> str:
