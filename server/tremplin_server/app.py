@@ -19,6 +19,7 @@ from tremplin_agent import __version__
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+import tremplin_server.accounts.access_models
 import tremplin_server.accounts.models
 import tremplin_server.audit.models
 import tremplin_server.clients.models
@@ -75,7 +76,7 @@ def create_app(
         SESSION_COOKIE_SECURE=config.tls or config.trusted_proxies > 0,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        PERMANENT_SESSION_LIFETIME=timedelta(hours=12),
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=config.sign_in_hours),
     )
     if config.trusted_proxies:
         hops = config.trusted_proxies

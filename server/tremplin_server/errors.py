@@ -91,6 +91,40 @@ CATALOGUE: dict[str, Entry] = {
         403, 5, "you do not have the right to do that ({permission})",
         "vous n'avez pas le droit de faire cela ({permission})",
     ),
+    "limit.technicians": Entry(
+        403, 3, "{limit} technicians are signed in already, which is as many as this site allows; "
+        "wait for one to sign out, or ask an administrator",
+        "{limit} techniciens sont déjà connectés, le maximum de ce site ; attendez que l'un d'eux "
+        "se déconnecte ou demandez à un administrateur",
+    ),
+    "oidc.off": Entry(
+        404, 4, "this site has no sign-in through a provider (setting oidc_issuer)",
+        "ce site n'a pas de connexion par un fournisseur (réglage oidc_issuer)",
+    ),
+    "oidc.unreachable": Entry(
+        502, 9, "the provider {name} does not answer as it should; sign in with your password, "
+        "or try again later",
+        "le fournisseur {name} ne répond pas comme il le devrait ; connectez-vous par mot de "
+        "passe ou réessayez plus tard",
+    ),
+    "oidc.refused": Entry(
+        401, 5, "the provider {name} did not sign you in; start again from the sign-in page",
+        "le fournisseur {name} ne vous a pas connecté ; recommencez depuis la page de connexion",
+    ),
+    "oidc.unknown": Entry(
+        403, 5, "no account here belongs to you at {name}; sign in with your password and connect "
+        "it under My account, or ask an administrator",
+        "aucun compte d'ici n'est relié au vôtre chez {name} ; connectez-vous par mot de passe et "
+        "reliez-le sous Mon compte, ou demandez à un administrateur",
+    ),
+    "oidc.no_role": Entry(
+        403, 5, "{name} gives you no role on this site; ask an administrator for one",
+        "{name} ne vous donne aucun rôle sur ce site ; demandez-en un à un administrateur",
+    ),
+    "oidc.taken": Entry(
+        409, 3, "this account at {name} is connected to another account of this site",
+        "ce compte chez {name} est déjà relié à un autre compte de ce site",
+    ),
     "account.exists": Entry(
         409, 3, "an account named {name} exists already", "un compte nommé {name} existe déjà"
     ),
@@ -105,6 +139,10 @@ CATALOGUE: dict[str, Entry] = {
     "totp.enabled": Entry(
         409, 3, "there is a second factor already; remove it first",
         "il y a déjà un second facteur ; retirez-le d'abord",
+    ),
+    "totp.missing": Entry(
+        409, 3, "there is no second factor yet; set one up first",
+        "il n'y a pas encore de second facteur ; ajoutez-en un d'abord",
     ),
     "ssh_key.taken": Entry(
         409, 3, "this key is registered already", "cette clé est déjà enregistrée"

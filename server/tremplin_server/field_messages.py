@@ -45,6 +45,14 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"Must be among: (.*)\.", r"Parmi les choix suivants : \1."),
         (r"String does not match expected pattern\.", "Le texte n'a pas la forme attendue."),
         (r"Is needed to change the type\.", "Nécessaire pour changer le type."),
+        (
+            r"Too easy to guess\. Take more words, or less common ones\.",
+            "Trop facile à deviner. Prenez plus de mots, ou de moins courants.",
+        ),
+        (
+            r"This is one of your last passwords\. Choose another\.",
+            "C'est un de vos derniers mots de passe. Choisissez-en un autre.",
+        ),
         (r"There is no such Jump Group\.", "Ce Jump Group n'existe pas."),
         (r"There is no such Jump Policy\.", "Cette Jump Policy n'existe pas."),
         (r"There is no such session policy\.", "Cette règle de session n'existe pas."),

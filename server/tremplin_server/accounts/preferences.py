@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tremplin_server.accounts.models import User
 from tremplin_server.db import Work
 from tremplin_server.errors import Invalid, NotFound
+from tremplin_server.i18n import LANGUAGES
 
 THEMES = ("", "light", "dark")
 """Empty follows the system of the reader."""
@@ -17,6 +18,13 @@ def set_theme(work: Work, theme: str) -> None:
     if theme not in THEMES:
         raise Invalid({"theme": ["Must be one of: light, dark, or empty."]})
     _own(work).theme = theme
+
+
+def set_language(work: Work, language: str) -> None:
+    """Keep the language that the acting person chose; Invalid if there is no such."""
+    if language not in LANGUAGES:
+        raise Invalid({"language": ["Must be one of: en, fr."]})
+    _own(work).preferred_email_language = language
 
 
 def columns(work: Work) -> list[str]:

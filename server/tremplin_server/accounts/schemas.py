@@ -34,7 +34,7 @@ class UserChange(ma.Schema):
     username = _text(1, 64)
     password = fields.String(
         load_only=True,
-        validate=validate.Length(min=passwords.MIN_LENGTH, max=passwords.MAX_LENGTH),
+        validate=validate.Length(min=1, max=passwords.MAX_LENGTH),
     )
     public_display_name = _text(1, 64)
     private_display_name = _text(1, 64)
@@ -55,7 +55,7 @@ class UserNew(UserChange):
     password = fields.String(
         required=True,
         load_only=True,
-        validate=validate.Length(min=passwords.MIN_LENGTH, max=passwords.MAX_LENGTH),
+        validate=validate.Length(min=1, max=passwords.MAX_LENGTH),
     )
     public_display_name = _text(1, 64, required=True)
     private_display_name = _text(1, 64, required=True)

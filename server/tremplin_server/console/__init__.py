@@ -13,7 +13,7 @@ from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 
 from tremplin_server import i18n, pages, rest
-from tremplin_server.accounts import key_pages, preferences
+from tremplin_server.accounts import key_pages, oidc_pages, own_pages, preferences
 from tremplin_server.accounts import pages as accounts
 from tremplin_server.audit import pages as audit
 from tremplin_server.clients import pages as clients
@@ -40,10 +40,13 @@ def register(app: Flask) -> None:
     app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None)
     CSRFProtect(app)
     accounts.register(app)
+    oidc_pages.register(app, app.extensions[rest.EXTENSION].config)
     for part in (
         blp,
         accounts.blp,
         key_pages.blp,
+        oidc_pages.blp,
+        own_pages.blp,
         clients.blp,
         installers.blp,
         sessions.blp,
@@ -86,6 +89,9 @@ def language() -> ResponseReturnValue:
     chosen = request.form.get("language", "")
     if chosen in i18n.LANGUAGES:
         session["language"] = chosen
+        if current_user.is_authenticated:
+            with rest.current_database().work(current_user.actor) as work:
+                preferences.set_language(work, chosen)
     return redirect(accounts.local_path(request.form.get("next", "")))
 
 
@@ -111,6 +117,7 @@ def _context() -> dict[str, Any]:
         "language": i18n.language(),
         "languages": words.languages(),
         "theme": current_user.theme if current_user.is_authenticated else "",
+        "provider": oidc_pages.provider_name(),
         "tabs": administration.tabs(actor),
         "account_path": administration.account_path(),
         "area": administration.area(request.path),
