@@ -45,6 +45,7 @@ from tremplin_server.policies import api as policies
 from tremplin_server.sessions import api as sessions
 from tremplin_server.sessions import reach_api
 from tremplin_server.sessions.upload import uploads
+from tremplin_server.status import api as status
 
 SECRET_KEY_FILE = "secret_key"  # noqa: S105 - a file's name
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -109,6 +110,7 @@ def _register_features(app: Flask) -> None:
         reach_api.ssh_config,
         reach_api.bastion,
         audit.blp,
+        status.blp,
     ):
         api.register_blueprint(blueprint)
     app.register_blueprint(accounts.oauth)

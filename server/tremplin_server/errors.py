@@ -163,6 +163,30 @@ CATALOGUE: dict[str, Entry] = {
         409, 3, "a Jump Group named {name} exists already",
         "un Jump Group nommé {name} existe déjà",
     ),
+    "role.exists": Entry(
+        409, 3, "a Jump Item Role named {name} exists already",
+        "un rôle nommé {name} existe déjà",
+    ),
+    "role.in_use": Entry(
+        409, 3, "{count} members have the role {name}; give them another one first",
+        "{count} membres ont le rôle {name} ; donnez-leur-en d'abord un autre",
+    ),
+    "role.default": Entry(
+        409, 3, "{name} is the role of members who were given none; it stays",
+        "{name} est le rôle des membres sans rôle choisi ; il reste",
+    ),
+    "policy.exists": Entry(
+        409, 3, "a policy with the code name {name} exists already",
+        "une règle du nom de code {name} existe déjà",
+    ),
+    "policy.in_use": Entry(
+        409, 3, "{count} installers and Jump Clients refer to {name}; give them another one first",
+        "{count} installeurs et Jump Clients renvoient à {name} ; donnez-leur-en d'abord une autre",
+    ),
+    "policy.default": Entry(
+        409, 3, "the site started with {name} and refers to it; it stays",
+        "le site a commencé avec {name} et y renvoie ; elle reste",
+    ),
     "group.not_empty": Entry(
         409, 3, "the Jump Group {name} still has {count} Jump Clients",
         "le Jump Group {name} contient encore {count} Jump Clients",

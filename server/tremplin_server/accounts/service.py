@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Select, Table, func, select
+from sqlalchemy import Select, Table, func, or_, select
 
 from tremplin_server.accounts import ownership, password_policy, passwords, totp, web_sessions
 from tremplin_server.accounts.models import User
@@ -168,6 +168,36 @@ def query(
     if security_provider_id not in (None, LOCAL_PROVIDER_ID):
         found = found.where(User.id == 0)
     return found
+
+
+def search(work: Work, text: str = "", role: str = "", state: str = "") -> Select[User]:
+    """Return the accounts that a person looks for; needs accounts.read.
+
+    text: in a name or address. state: enabled, disabled or locked. What is empty or
+    unknown narrows nothing.
+    """
+    work.actor.require(Permission.ACCOUNTS_READ)
+    found = select(User)
+    if text:
+        columns = (User.username, User.private_display_name, User.email_address)
+        found = found.where(
+            or_(*(func.lower(c).contains(text.lower(), autoescape=True) for c in columns))
+        )
+    if role:
+        found = found.where(User.role == role)
+    if state == "locked":
+        found = found.where(User.locked_until > work.now())
+    elif state in ("enabled", "disabled"):
+        found = found.where(User.enabled if state == "enabled" else ~User.enabled)
+    return found
+
+
+def ordered(query: Select[User], sort: str) -> Select[User]:
+    """Return `query` in the order of `sort`: username, role or seen, `-` for the other way."""
+    columns = {"role": User.role, "seen": User.last_authentication}
+    column: Any = columns.get(sort.lstrip("-"), func.lower(User.username))
+    order = column.desc().nulls_last() if sort.startswith("-") else column.asc().nulls_first()
+    return query.order_by(order, User.id)
 
 
 def get(work: Work, user_id: int) -> User:
