@@ -30,6 +30,8 @@ SETTLE_SECONDS = 0.2
 _USED = "live.ticket_used"
 _TRY_AGAIN = 1000
 _POLICY = 1008
+SIGNED_OUT = 4401
+"""What a page is told whose person is signed out: it goes to the sign-in at once."""
 CHANGED = json.dumps({"type": "client.changed"})
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -68,6 +70,7 @@ class LivePages:
         """Listen to what changes, and to which tickets other workers have seen."""
         self._bus.subscribe("client.changed", self._changed)
         self._bus.subscribe("client.deleted", self._changed)
+        self._bus.subscribe("session.changed", self._changed)
         self._bus.subscribe(_USED, lambda body: self._use(body["nonce"]))
         self._bus.subscribe(ENDED, self._signed_out)
         self._bus.on_gap(lambda: self._changed({}))
@@ -102,7 +105,7 @@ class LivePages:
                 (leaving, out), timeout=OPEN_SECONDS, return_when=asyncio.FIRST_COMPLETED
             )
             if out.done():
-                await send({"type": "websocket.close", "code": _POLICY, "reason": "auth.required"})
+                await send({"type": "websocket.close", "code": SIGNED_OUT})
             elif not leaving.done():
                 await send({"type": "websocket.close", "code": _TRY_AGAIN})
         finally:
