@@ -11,18 +11,31 @@ from flask_babel import format_datetime, format_decimal, format_timedelta
 from flask_login import current_user
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
+from markupsafe import Markup, escape
 
 from tremplin_server import i18n, pages, rest
-from tremplin_server.accounts import key_pages, oidc_pages, own_pages, preferences
+from tremplin_server.accounts import (
+    key_pages,
+    oidc_pages,
+    own_pages,
+    preferences,
+    program_pages,
+    user_pages,
+)
 from tremplin_server.accounts import pages as accounts
 from tremplin_server.audit import pages as audit
 from tremplin_server.clients import pages as clients
 from tremplin_server.console import administration, words
 from tremplin_server.errors import TremplinError
+from tremplin_server.groups import admin_pages as groups
 from tremplin_server.installers import pages as installers
+from tremplin_server.jump_items import item_pages
+from tremplin_server.jump_items import pages as jump_items
 from tremplin_server.permissions import Permission
+from tremplin_server.policies import admin_pages as policies
 from tremplin_server.sessions import file_pages, reach_pages
 from tremplin_server.sessions import pages as sessions
+from tremplin_server.status import pages as status
 
 blp = pages.blueprint(
     "console",
@@ -47,7 +60,14 @@ def register(app: Flask) -> None:
         key_pages.blp,
         oidc_pages.blp,
         own_pages.blp,
+        status.blp,
+        user_pages.blp,
+        program_pages.blp,
+        groups.blp,
+        policies.blp,
         clients.blp,
+        jump_items.blp,
+        item_pages.blp,
         installers.blp,
         sessions.blp,
         file_pages.blp,
@@ -58,7 +78,13 @@ def register(app: Flask) -> None:
     app.register_error_handler(CSRFError, _expired)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
-        moment=_moment, ago=_ago, bytes=_bytes, duration=_duration, seconds=_seconds
+        moment=_moment,
+        ago=_ago,
+        bytes=_bytes,
+        duration=_duration,
+        seconds=_seconds,
+        thousands=_thousands,
+        breakable=_breakable,
     )
     app.jinja_env.globals.update(
         page_url=pages.page_url, sort_url=pages.sort_url, words=words, Permission=Permission
@@ -80,7 +106,7 @@ def error_page(error: TremplinError) -> ResponseReturnValue:
 @blp.get("/")
 def home() -> ResponseReturnValue:
     """Send whoever comes to the front door to the list of Jump Clients."""
-    return redirect(url_for("client_pages.index"))
+    return redirect(url_for("console_pages.index"))
 
 
 @blp.post("/login/language")
@@ -120,6 +146,7 @@ def _context() -> dict[str, Any]:
         "provider": oidc_pages.provider_name(),
         "tabs": administration.tabs(actor),
         "account_path": administration.account_path(),
+        "embedded": pages.embedded(),
         "area": administration.area(request.path),
     }
 
@@ -159,3 +186,13 @@ def _seconds(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _thousands(number: int) -> str:
+    """Return a whole number as the reader groups its digits."""
+    return str(format_decimal(number))
+
+
+def _breakable(name: str) -> Markup:
+    """Return a host's name that a narrow column may break after its dots."""
+    return escape(name).replace(".", Markup(".<wbr>"))

@@ -22,9 +22,11 @@ await rm(output, { recursive: true, force: true });
 await mkdir(output);
 await build({
   absWorkingDir: here,
-  entryPoints: ["console.ts", "terminal.ts", "files.ts", "player.ts"],
+  entryPoints: ["console.ts", "items.ts", "terminal.ts", "files.ts", "player.ts"],
   outdir: output,
   bundle: true,
+  splitting: true,
+  chunkNames: "shared-[hash]",
   format: "esm",
   target: ["chrome123", "firefox128", "safari17.5"],
   minify: true,

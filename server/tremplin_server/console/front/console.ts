@@ -11,6 +11,8 @@ import { tell } from "./messages";
 Object.assign(htmx.config, {
   allowEval: false,
   allowScriptTags: false,
+  // Copying style attributes is what the policy refuses too.
+  attributesToSettle: ["class"],
   includeIndicatorStyles: false,
   historyCacheSize: 0,
   refreshOnHistoryMiss: true,

@@ -360,4 +360,7 @@ browser.addEventListener("drop", (event) => {
 // A page that is loaded again goes on where it was.
 if (openedBefore) {
   void attempt(() => begin(() => ask<Listing>(`${url("list")}?path=${encodeURIComponent(location.hash.slice(1))}`)));
+} else if (new URLSearchParams(location.search).has("start")) {
+  // A Jump from the console asks for no reason first.
+  form.requestSubmit();
 }

@@ -4,6 +4,8 @@
 const POLL_MS = 10_000;
 const RETRY_MS = 15_000;
 const SETTLE_MS = 400;
+/** The server's code for a browser that is signed in no more; the page then leads to /login. */
+const SIGNED_OUT = 4401;
 /** How much of the time a page may spend on refreshing itself: one part in so many. */
 const SHARE = 10;
 
@@ -15,11 +17,11 @@ class Live {
   private open = false;
   private timer = 0;
   private notBefore = 0;
-  private readonly label = document.querySelector<HTMLElement>("[data-live-label]");
 
   constructor() {
     setInterval(() => this.open || this.tellSoon(), POLL_MS);
     document.addEventListener("visibilitychange", () => this.tellSoon());
+    document.body.addEventListener("htmx:afterSettle", () => this.label());
     void this.connect();
   }
 
@@ -38,7 +40,10 @@ class Live {
       );
       socket.addEventListener("open", () => this.mark(true));
       socket.addEventListener("message", () => this.tellSoon());
-      socket.addEventListener("close", () => this.retry());
+      socket.addEventListener("close", ({ code }) => {
+        if (code === SIGNED_OUT) location.reload();
+        else this.retry();
+      });
     } catch {
       this.retry();
     }
@@ -52,12 +57,16 @@ class Live {
   private mark(open: boolean): void {
     const before = this.open;
     this.open = open;
-    if (this.label) {
-      this.label.dataset["link"] = open ? "open" : "closed";
-      this.label.textContent =
-        this.label.dataset[open ? "textOpen" : "textClosed"] ?? "";
-    }
+    this.label();
     if (open && !before) this.tellSoon();
+  }
+
+  /** Say in the page whether it is live; the words may have been replaced with its parts. */
+  private label(): void {
+    const label = document.querySelector<HTMLElement>("[data-live-label]");
+    if (!label) return;
+    label.dataset["link"] = this.open ? "open" : "closed";
+    label.textContent = label.dataset[this.open ? "textOpen" : "textClosed"] ?? "";
   }
 
   /** Many changes may come at once: one look at the server shows them all. */
