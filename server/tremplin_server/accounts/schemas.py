@@ -119,6 +119,18 @@ class SshKeyBody(ma.Schema):
     last_used = Timestamp(allow_none=True)
 
 
+class WebSessionBody(ma.Schema):
+    """A browser in which a user is signed in. browser: what it calls itself."""
+
+    id = Integer(dump_only=True)
+    way = fields.String()
+    source_ip = fields.String()
+    browser = fields.String()
+    created_at = Timestamp()
+    seen_at = Timestamp()
+    expires_at = Timestamp()
+
+
 class ApiAccountQuery(Query):
     """Filters of the list of API accounts."""
 

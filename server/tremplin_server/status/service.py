@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from cryptography.x509.oid import NameOID
+from sqlalchemy import and_, case, func, select
 from tremplin_agent import __version__
 
 from tremplin_server import pki
 from tremplin_server.accounts import web_sessions
 from tremplin_server.clients.lifecycle import State
+from tremplin_server.clients.listing import LOST, STATES
 from tremplin_server.clients.models import JumpClient, Worker
 from tremplin_server.config import Config
 from tremplin_server.db import Work
@@ -88,14 +90,17 @@ def status(work: Work) -> Status:
 
 
 def _clients(work: Work) -> tuple[dict[str, int], int]:
-    """Return the counts of all states, those with none too, and that of other versions."""
-    other = func.count().filter(
-        JumpClient.agent_version != "", JumpClient.agent_version != __version__
-    )
-    counted: Any = select(JumpClient.state, func.count(), other).group_by(JumpClient.state)
+    """Return the counts of all states, those with none too, and that of other versions.
+
+    Lost ones, which is a label of offline ones, are counted as that.
+    """
+    long_ago = work.now() - timedelta(days=work.config.lost_days)
+    lost = and_(JumpClient.state == State.OFFLINE.value, JumpClient.last_seen < long_ago)
+    label = case((lost, LOST), else_=JumpClient.state)
+    other = and_(JumpClient.agent_version != "", JumpClient.agent_version != __version__)
+    counted: Any = select(label, func.count(), func.count().filter(other)).group_by(label)
     found = work.session.execute(groups.visible(work, counted, JumpClient)).all()
-    counts = {state.value: 0 for state in State}
-    counts.update({str(row[0]): int(row[1]) for row in found})
+    counts = dict.fromkeys(STATES, 0) | {str(row[0]): int(row[1]) for row in found}
     gone = (State.UNINSTALLED, State.REMOVING)
     return counts, sum(int(row[2]) for row in found if row[0] not in gone)
 
@@ -123,8 +128,9 @@ def certificate(config: Config, now: datetime) -> Certificate | None:
     if not config.tls or not path.exists():
         return None
     leaf = pki.leaf(path)
-    named = leaf.subject.rfc4514_string()
+    named = leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     expires = leaf.not_valid_after_utc
     own = config.tls_certificate is None
     # A certificate of our own authority is renewed by the server itself.
-    return Certificate(named, expires, own, not own and expires - now < EXPIRES_SOON)
+    soon = not own and expires - now < EXPIRES_SOON
+    return Certificate(str(named[0].value) if named else "", expires, own, soon)
