@@ -104,6 +104,7 @@ def test_sign_ins_are_listed_and_ended(api: Api, database: Database, people: Peo
 
 def test_the_status(api: Api, app: Flask, database: Database, clock: MovableClock) -> None:
     stage = Stage(database)
+    stage.add_worker("worker-7")
     agent = stage.online()
     found = api.get("/status").json
     assert found["version"] == __version__
@@ -116,7 +117,7 @@ def test_the_status(api: Api, app: Flask, database: Database, clock: MovableCloc
         "clients": 1,
         "active_clients": 1,
     }
-    assert [worker["host"] for worker in found["workers"]]
+    assert [worker["id"] for worker in found["workers"]] == ["worker-7"]
     reader = api_of(app, "reader", perm_command="read_only")
     assert reader.get("/status").json["workers"] == found["workers"]
     stage.disconnect(agent)
