@@ -26,7 +26,8 @@ import tremplin_server.clients.models
 import tremplin_server.groups.models
 import tremplin_server.installers.models
 import tremplin_server.policies.models
-import tremplin_server.sessions.models  # noqa: F401 - metadata knows what was imported
+import tremplin_server.sessions.models
+import tremplin_server.shortcuts.models  # noqa: F401 - metadata knows what was imported
 from tremplin_server import console, i18n, rest
 from tremplin_server.accounts import api as accounts
 from tremplin_server.accounts import key_api, tokens
@@ -45,6 +46,7 @@ from tremplin_server.policies import api as policies
 from tremplin_server.sessions import api as sessions
 from tremplin_server.sessions import reach_api
 from tremplin_server.sessions.upload import uploads
+from tremplin_server.shortcuts import api as shortcuts
 from tremplin_server.status import api as status
 
 SECRET_KEY_FILE = "secret_key"  # noqa: S105 - a file's name
@@ -105,6 +107,7 @@ def _register_features(app: Flask) -> None:
         installers.blp,
         installers.payload_blp,
         clients.blp,
+        shortcuts.blp,
         sessions.blp,
         reach_api.known_hosts,
         reach_api.ssh_config,
