@@ -105,6 +105,7 @@ def _list(work: Work) -> dict[str, Any]:
         "all_columns": view.columns(),
         "sortable": view.SORTABLE,
         "fields": view.fields(),
+        "searched": [view.fields()[name] for name in asked.fields],
         "states": view.STATES,
         "method_words": method_words(),
         "view_url": view_url,

@@ -1,6 +1,6 @@
 // Bundle the pages' scripts and sheets into ../static/dist. `npm run build`, or `make front`.
 
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { createHash } from "node:crypto";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -8,7 +8,9 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
-const output = fileURLToPath(new URL("../static/dist", import.meta.url));
+const place = fileURLToPath(new URL("../static/dist", import.meta.url));
+// A server that runs shall not find half of it.
+const output = `${place}.new`;
 const templates = fileURLToPath(new URL("../templates", import.meta.url));
 const packages = createRequire(import.meta.url);
 
@@ -38,6 +40,8 @@ await build({
   logLevel: "warning",
 });
 await writeFile(join(output, "icons.svg"), await sprite());
+await rm(place, { recursive: true, force: true });
+await rename(output, place);
 
 /** The framework's sheet carries small pictures in `data:` addresses, which the pages' policy
     refuses: they become files beside it. */

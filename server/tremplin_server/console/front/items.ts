@@ -39,6 +39,7 @@ function show(key: string): void {
 function showPanel(key: string): void {
   panel.dataset["key"] = key;
   void htmx.ajax("get", url("panel").replace("KEY", encodeURIComponent(key)), {
+    source: "#panel",
     target: "#panel",
     swap: "innerHTML",
   });
@@ -69,7 +70,7 @@ function jump(keys: readonly string[]): void {
 // --- dialogues ----------------------------------------------------------------------------
 
 function openBox(address: string): void {
-  void htmx.ajax("get", address, { target: "#box-content", swap: "innerHTML" }).then(() => {
+  void htmx.ajax("get", address, { source: "#box-content", target: "#box-content", swap: "innerHTML" }).then(() => {
     if (!element("box-content").childElementCount) return;
     box.classList.toggle("wide", Boolean(box.querySelector(".fields")));
     if (!box.open) box.showModal();

@@ -42,7 +42,7 @@ function unfold(arrow: HTMLElement): void {
 
 function show(link: HTMLAnchorElement): void {
   void htmx
-    .ajax("get", link.href, { target: "#list", swap: "innerHTML" })
+    .ajax("get", link.href, { source: "#list", target: "#list", swap: "innerHTML" })
     .then(() => {
       history.pushState({ htmx: true }, "", link.href);
       mark();
