@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from flask import Flask, flash, redirect, render_template, request, session, url_for
@@ -105,6 +105,15 @@ class PasswordForm(FlaskForm):  # type: ignore[misc] # the package has no types
         [EqualTo("new_password", _l("The two new passwords differ."))],
         render_kw={"autocomplete": "new-password"},
     )
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        least = rest.current_database().config.password_length
+        self.new_password.description = _(
+            "At least %(count)s characters. Several words that have nothing to do with each "
+            "other are easy to keep in mind and hard to guess.",
+            count=least,
+        )
 
 
 def register(app: Flask) -> None:
