@@ -43,7 +43,7 @@ def translations() -> None:
 
 @pytest.fixture
 def database_url(sqlite_url: str) -> str:
-    """What the protocol asks of a database is the same on both; the services are tried on both."""
+    """The protocol is tried on one database; test_web_sessions tries the service on both."""
     return sqlite_url
 
 

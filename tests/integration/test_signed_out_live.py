@@ -79,8 +79,14 @@ def test_a_ticket_from_before_is_worth_nothing(site: Site) -> None:
 
 def test_the_command_line_signs_out_too(site: Site) -> None:
     async def scenario() -> None:
+        site.command("user", "sign-out", "auditor")
         console = Console.of(site, "auditor")
         async with await live(console, site) as ends:
+            told = await asyncio.to_thread(site.command, "user", "sign-out", "auditor")
+            assert "signed out of 1 browsers" in told
+            assert await end_of(ends) == SIGNED_OUT
+        again = Console.of(site, "auditor")
+        async with await live(again, site) as ends:
             await asyncio.to_thread(site.command, "user", "change", "auditor", "--disabled")
             assert await end_of(ends) == SIGNED_OUT
         await asyncio.to_thread(site.command, "user", "change", "auditor", "--enabled")

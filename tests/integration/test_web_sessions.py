@@ -11,8 +11,16 @@ import pyotp
 import pytest
 from flask import Flask
 from sqlalchemy import select
-from tremplin_server.accounts import passwords, recovery, service, totp, web_sessions
+from tremplin_server.accounts import (
+    identities,
+    passwords,
+    recovery,
+    service,
+    totp,
+    web_sessions,
+)
 from tremplin_server.accounts.access_models import OldPassword, RecoveryCode, Way, WebSession
+from tremplin_server.accounts.identities import Told
 from tremplin_server.audit.models import AuditEvent
 from tremplin_server.config import Config
 from tremplin_server.db import Database
@@ -216,6 +224,70 @@ def test_new_codes_replace_the_old_ones(
     with database.work(people.administrator) as work:
         totp.remove(work, people.technician.id)
         assert recovery.left(work, people.technician.id) == 0
+
+
+# --- subjects of a provider -----------------------------------------------------------
+
+
+ISSUER = "https://idp.example"
+
+
+@pytest.fixture
+def with_provider(make_app: Callable[..., Flask]) -> Database:
+    made: Database = make_app(
+        oidc_issuer=ISSUER,
+        oidc_client_id="tremplin",
+        oidc_create=True,
+        oidc_role_claim="groups",
+        oidc_roles=("support=technician", "bosses=administrator"),
+    ).extensions["tremplin"]
+    return made
+
+
+def come(database: Database, subject: str, **claims: object) -> tuple[int, str]:
+    """Come from the provider; return the account's number and role."""
+    with database.work(SYSTEM) as work:
+        user = identities.recognised(work, Told(ISSUER, subject, claims))
+        return user.id, str(user.role)
+
+
+def test_a_subject_makes_one_account_and_keeps_it(with_provider: Database) -> None:
+    first = come(with_provider, "s-1", preferred_username="ida", groups=["support"])
+    assert first[1] == "technician"
+    again = come(with_provider, "s-1", preferred_username="renamed", groups=["bosses"])
+    assert again == (first[0], "administrator")
+    with pytest.raises(Conflict) as caught:
+        come(with_provider, "s-1", groups=["support"])
+    assert caught.value.code == "account.last_administrator"
+    with pytest.raises(Denied) as refused:
+        come(with_provider, "s-1", groups=[])
+    assert refused.value.code == "oidc.no_role"
+    with pytest.raises(Denied) as taken:
+        come(with_provider, "s-2", preferred_username="IDA", groups=["support"])
+    assert taken.value.code == "oidc.unknown"
+
+
+def test_a_subject_is_bound_to_one_account(with_provider: Database) -> None:
+    zoe, max_ = (
+        service.actor_of_user(add_user(with_provider, name), "") for name in ("zoe", "max")
+    )
+    told = Told(ISSUER, "s-3")
+    for _ in range(2):
+        with with_provider.work(zoe) as work:
+            identities.connect(work, told)
+    with pytest.raises(Conflict) as caught, with_provider.work(max_) as work:
+        identities.connect(work, told)
+    assert caught.value.code == "oidc.taken"
+    with pytest.raises(Denied), with_provider.work(max_) as work:
+        identities.disconnect(work, zoe.id)
+    assert come(with_provider, "s-3") == (zoe.id, "technician"), "its role is given here"
+    with with_provider.work(zoe) as work:
+        identities.connect(work, Told(ISSUER, "s-4"))
+    with pytest.raises(Denied):
+        come(with_provider, "s-3")
+    with with_provider.work(zoe) as work:
+        assert identities.disconnect(work, zoe.id)
+        assert not identities.disconnect(work, zoe.id)
 
 
 # --- passwords ------------------------------------------------------------------------

@@ -125,8 +125,7 @@ def end(work: Work, user_id: int, session_id: int) -> None:
 def end_all(work: Work, user_id: int, *, but: int = 0) -> int:
     """Sign a person out everywhere, except in the session `but`; return in how many.
 
-    Also ends connections to the bastion that came in by password, unless `but` is given
-    and they may stay as the browser does. One's own, or accounts.write.
+    Their connections to the bastion end too. One's own, or accounts.write.
     """
     _require(work.actor, user_id, Permission.ACCOUNTS_WRITE)
     user = work.session.get(User, user_id)
