@@ -195,7 +195,7 @@ class ClientHistory(Model):
 
 
 class ClientSearch(Model):
-    """What is searched of a record, one value on each line, in small letters.
+    """What is searched of a record, in small letters: by field, and all with a line each.
 
     A table of its own, because reading through it is some ten times quicker than reading
     the records. The database's triggers (migration 0006) keep it in step, whoever writes.
@@ -206,4 +206,12 @@ class ClientSearch(Model):
     client_id: Mapped[int] = mapped_column(
         ForeignKey("jump_client.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
+    name: Mapped[str] = mapped_column(Text)
+    hostname: Mapped[str] = mapped_column(Text)
+    tag: Mapped[str] = mapped_column(Text)
+    comments: Mapped[str] = mapped_column(Text)
+    console_user: Mapped[str] = mapped_column(Text)
+    operating_system: Mapped[str] = mapped_column(Text)
+    private_ip: Mapped[str] = mapped_column(Text)
+    public_ip: Mapped[str] = mapped_column(Text)
     text: Mapped[str] = mapped_column(Text)

@@ -153,9 +153,9 @@ def found(work: Work, view: View) -> Select[Any] | CompoundSelect[Any]:
     Each part reads one index or the narrow table of texts, never all the records.
     """
     fields = view.fields or FIELDS
-    parts = [_by_text(work, view)]
+    parts = [_by_text(view)]
     if "group" in fields:
-        parts.append(_by_group(view.phrase))
+        parts.append(_by_group(work, view.phrase))
     states = state_words(view.phrase) if "state" in fields else []
     if states:
         wanted = or_(*(_in_state(work, state) for state in states))
@@ -172,33 +172,24 @@ def found(work: Work, view: View) -> Select[Any] | CompoundSelect[Any]:
     return known[0] if len(known) == 1 else union(*known)
 
 
-def _by_text(work: Work, view: View) -> Select[Any] | None:
+def _by_text(view: View) -> Select[Any] | None:
     names = [name for name in view.fields if name in _TEXTS]
     if view.fields and not names:
         return None
-    phrase = view.phrase.lower()
-    query = select(ClientSearch.client_id).where(
-        ClientSearch.text.contains(phrase, autoescape=True)
-    )
-    if not view.fields:
-        return query
-    # The text has told which records are worth a look; their columns tell which field it was.
-    query = query.join(JumpClient, JumpClient.id == ClientSearch.client_id)
-    return query.where(or_(*(_contains(work, name, phrase) for name in names)))
+    small = view.phrase.lower()
+    columns = [getattr(ClientSearch, name) for name in names or ("text",)]
+    matching = (column.contains(small, autoescape=True) for column in columns)
+    return select(ClientSearch.client_id).where(or_(*matching))
 
 
-def _contains(work: Work, name: str, phrase: str) -> ColumnElement[bool]:
-    column = getattr(JumpClient, name)
-    sqlite = work.session.get_bind().dialect.name == "sqlite"
-    if sqlite and phrase.isascii():
-        # SQLite's LIKE does not mind the case of ASCII; our lower() would be called each time.
-        return column.contains(phrase, autoescape=True)  # type: ignore[no-any-return]
-    return func.lower(column).contains(phrase, autoescape=True)
-
-
-def _by_group(phrase: str) -> Select[Any]:
-    shared = select(JumpGroup.id).where(_like(JumpGroup.name, phrase))
-    users = select(User.id).where(_like(User.public_display_name, phrase))
+def _by_group(work: Work, phrase: str) -> Select[Any] | None:
+    """Return the query of the clients of groups with such a name, which are looked up first:
+    a query that compares with another query's rows reads every client."""
+    shared = work.session.scalars(select(JumpGroup.id).where(_like(JumpGroup.name, phrase))).all()
+    named = select(User.id).where(_like(User.public_display_name, phrase))
+    users = work.session.scalars(named).all()
+    if not shared and not users:
+        return None
     return select(JumpClient.id).where(
         or_(JumpClient.shared_group_id.in_(shared), JumpClient.owner_user_id.in_(users))
     )

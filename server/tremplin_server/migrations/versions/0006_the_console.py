@@ -14,18 +14,17 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
-SEARCHED = (
+FIELDS = (
     "name",
     "hostname",
-    "fqdn",
     "tag",
     "comments",
     "console_user",
+    "operating_system",
     "private_ip",
     "public_ip",
-    "operating_system",
-    "external_id",
 )
+SEARCHED = (*FIELDS, "fqdn", "external_id")
 GROUP_INDEX = "ix_jump_client_group_tag"
 
 
@@ -37,9 +36,10 @@ def upgrade() -> None:
         op.add_column("user", column)
     _table("client_history", sa.Column("last_slot", sa.Integer(), nullable=False),
            sa.Column("samples", sa.LargeBinary(), nullable=False))  # fmt: skip
-    _table("client_search", sa.Column("text", sa.Text(), nullable=False))
+    texts = (sa.Column(name, sa.Text(), nullable=False) for name in (*FIELDS, "text"))
+    _table("client_search", *texts)
     op.create_index(GROUP_INDEX, "jump_client", ["shared_group_id", "owner_user_id", "tag"])
-    op.execute(f"INSERT INTO client_search SELECT id, {_text('')} FROM jump_client")
+    op.execute(f"INSERT INTO client_search SELECT id, {_texts('')} FROM jump_client")
     if op.get_bind().dialect.name == "postgresql":
         _follow_on_postgresql()
     else:
@@ -62,10 +62,13 @@ def _table(name: str, *columns: sa.Column[object]) -> None:
     )
 
 
-def _text(row: str) -> str:
-    """Return the SQL of what is searched of a row: each value on a line, in small letters."""
+def _texts(row: str) -> str:
+    """Return the SQL of what is searched of a row, in small letters: each field, then all of
+    them with a line each."""
     line = "chr(10)" if op.get_bind().dialect.name == "postgresql" else "char(10)"
-    return "lower(" + f" || {line} || ".join(f"coalesce({row}{c}, '')" for c in SEARCHED) + ")"
+    fields = [f"lower({row}{name})" for name in FIELDS]
+    everything = f" || {line} || ".join(f"coalesce({row}{name}, '')" for name in SEARCHED)
+    return ", ".join((*fields, f"lower({everything})"))
 
 
 def _follow_on_sqlite() -> None:
@@ -74,22 +77,23 @@ def _follow_on_sqlite() -> None:
     old, new = (", ".join(f"{row}.{c}" for c in SEARCHED) for row in ("OLD", "NEW"))
     op.execute(
         "CREATE TRIGGER client_search_insert AFTER INSERT ON jump_client BEGIN "
-        f"INSERT INTO client_search VALUES (NEW.id, {_text('NEW.')}); END"
+        f"INSERT INTO client_search VALUES (NEW.id, {_texts('NEW.')}); END"
     )
     op.execute(
         f"CREATE TRIGGER client_search_update AFTER UPDATE OF {columns} ON jump_client "
         f"WHEN ({new}) IS NOT ({old}) BEGIN "
-        f"UPDATE client_search SET text = {_text('NEW.')} WHERE client_id = NEW.id; END"
+        f"REPLACE INTO client_search VALUES (NEW.id, {_texts('NEW.')}); END"
     )
 
 
 def _follow_on_postgresql() -> None:
     columns = ", ".join(SEARCHED)
     old, new = (", ".join(f"{row}.{c}" for c in SEARCHED) for row in ("OLD", "NEW"))
+    again = ", ".join(f"{name} = EXCLUDED.{name}" for name in (*FIELDS, "text"))
     op.execute(
         "CREATE FUNCTION client_search_follow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-        f"INSERT INTO client_search VALUES (NEW.id, {_text('NEW.')}) "
-        "ON CONFLICT (client_id) DO UPDATE SET text = EXCLUDED.text; RETURN NULL; END $$"
+        f"INSERT INTO client_search VALUES (NEW.id, {_texts('NEW.')}) "
+        f"ON CONFLICT (client_id) DO UPDATE SET {again}; RETURN NULL; END $$"
     )
     op.execute(
         "CREATE TRIGGER client_search_insert AFTER INSERT ON jump_client "
