@@ -25,6 +25,7 @@ import tremplin_server.audit.models
 import tremplin_server.clients.models
 import tremplin_server.groups.models
 import tremplin_server.installers.models
+import tremplin_server.mail.models
 import tremplin_server.policies.models
 import tremplin_server.sessions.models
 import tremplin_server.shortcuts.models  # noqa: F401 - metadata knows what was imported
@@ -40,6 +41,7 @@ from tremplin_server.errors import Denied, TremplinError, Unavailable
 from tremplin_server.gateway import http as probes
 from tremplin_server.groups import api as groups
 from tremplin_server.installers import api as installers
+from tremplin_server.installers.links import PREFIX as LINKS
 from tremplin_server.logging import logger
 from tremplin_server.permissions import READ_PERMISSIONS, Actor, ActorKind, system_actor
 from tremplin_server.policies import api as policies
@@ -190,11 +192,16 @@ def _register_request_hooks(app: Flask, config: Config) -> None:
         _log.info(
             "request",
             method=request.method,
-            path=request.path,
+            path=_loggable_path(),
             status=response.status_code,
             milliseconds=elapsed,
         )
         return response
+
+
+def _loggable_path() -> str:
+    # The path of an installer's link is its secret.
+    return f"{LINKS}…" if request.path.startswith(LINKS) else request.path
 
 
 def _set_actor_from_bearer() -> None:

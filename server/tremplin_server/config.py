@@ -9,6 +9,7 @@ errors (`config.invalid`), never ignored.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -20,7 +21,7 @@ from tremplin_server.errors import TremplinError
 
 PREFIX = "TREMPLIN_"
 FILE_VARIABLE = "TREMPLIN_CONFIG"
-SECRETS = ("secret_key", "database_url", "oidc_client_secret")
+SECRETS = ("secret_key", "database_url", "oidc_client_secret", "smtp_password")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,13 @@ class Config:
     oidc_create: bool = False
     oidc_role_claim: str = ""
     oidc_roles: tuple[str, ...] = ()
+    smtp_host: str = ""
+    smtp_port: int = 587
+    smtp_security: str = "starttls"
+    smtp_user: str = ""
+    smtp_password: str = field(default="", repr=False)
+    smtp_ca: Path | None = None
+    mail_from: str = ""
     strict: bool = False
     session_starts_at_once: int = 20
     session_hours: int = 12
@@ -115,6 +123,7 @@ _CHOICES = {
     "log_format": ("text", "json"),
     "language": ("en", "fr"),
     "uninstalled_records": ("keep", "remove"),
+    "smtp_security": ("starttls", "tls", "none"),
 }
 _AT_LEAST = {
     "port": 1,
@@ -131,9 +140,11 @@ _AT_LEAST = {
     "password_history": 0,
     "limit_technicians": 0,
     "bastion_port": 1,
+    "smtp_port": 1,
 }
 _AT_MOST = {"password_length": 128, "password_strength": 4, "password_history": 24}
 _MAX_PORT = 65535
+_SENDER = re.compile(r"[^\r\n<>@]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+")
 _ROLES = ("administrator", "technician", "auditor")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -234,6 +245,7 @@ def _check(config: Config) -> None:
     _check_bounds(config)
     _check_ports(config)
     _check_oidc(config)
+    _check_mail(config)
     for url in config.public_urls:
         parts = urlsplit(url)
         if parts.scheme != "https" or not parts.hostname:
@@ -254,7 +266,7 @@ def _check_bounds(config: Config) -> None:
 
 
 def _check_ports(config: Config) -> None:
-    for name in ("port", "peer_port", "bastion_port"):
+    for name in ("port", "peer_port", "bastion_port", "smtp_port"):
         if getattr(config, name) > _MAX_PORT:
             raise _wrong(f"{name} must be at most {_MAX_PORT}")
     if not all(0 < port <= _MAX_PORT for port in config.session_ports):
@@ -279,6 +291,13 @@ def _check_oidc(config: Config) -> None:
             raise _wrong(f"oidc_roles takes VALUE=ROLE, ROLE being one of {', '.join(_ROLES)}")
     if config.oidc_create and not (config.oidc_role_claim and config.oidc_roles):
         raise _wrong("oidc_create needs oidc_role_claim and oidc_roles, which give the role")
+
+
+def _check_mail(config: Config) -> None:
+    if config.smtp_host and not _SENDER.fullmatch(config.mail_from):
+        raise _wrong("mail_from takes the address that e-mail comes from, needed with smtp_host")
+    if config.smtp_user and config.smtp_security == "none":
+        raise _wrong("smtp_user needs smtp_security starttls or tls: a password goes with it")
 
 
 def from_environment() -> Config:

@@ -175,6 +175,12 @@ CATALOGUE: dict[str, Entry] = {
         409, 3, "{name} is the role of members who were given none; it stays",
         "{name} est le rôle des membres sans rôle choisi ; il reste",
     ),
+    "mail.off": Entry(
+        409,
+        5,
+        "This site sends no e-mail: its administrator has to set smtp_host and mail_from.",
+        "Ce site n'envoie pas de courriel : l'administrateur doit définir smtp_host et mail_from.",
+    ),
     "policy.exists": Entry(
         409, 3, "a policy with the code name {name} exists already",
         "une règle du nom de code {name} existe déjà",

@@ -56,6 +56,13 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"There is no such Jump Group\.", "Ce Jump Group n'existe pas."),
         (r"There is no such Jump Policy\.", "Cette Jump Policy n'existe pas."),
         (r"There is no such session policy\.", "Cette règle de session n'existe pas."),
+        (r"There is no such Jump Client\.", "Ce Jump Client n'existe pas."),
+        (
+            r"Must be a host name or an IP address\.",
+            "Ce doit être un nom d'hôte ou une adresse IP.",
+        ),
+        (r"Not a valid address: (.*)", r"Adresse invalide : \1"),
+        (rf"At most {_N} addresses at once\.", r"Au plus \1 adresses à la fois."),
         (r"There is no such user\.", "Cet utilisateur n'existe pas."),
         (r"There is no such Jump Item Role\.", "Ce rôle n'existe pas."),
         (r"This user is a member already\.", "Cet utilisateur est déjà membre."),

@@ -28,6 +28,7 @@ from tremplin_server.clients import pages as clients
 from tremplin_server.console import administration, words
 from tremplin_server.errors import TremplinError
 from tremplin_server.groups import admin_pages as groups
+from tremplin_server.installers import link_pages
 from tremplin_server.installers import pages as installers
 from tremplin_server.jump_items import item_pages
 from tremplin_server.jump_items import pages as jump_items
@@ -69,6 +70,7 @@ def register(app: Flask) -> None:
         jump_items.blp,
         item_pages.blp,
         installers.blp,
+        link_pages.blp,
         sessions.blp,
         file_pages.blp,
         reach_pages.blp,

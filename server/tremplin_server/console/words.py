@@ -60,3 +60,14 @@ def session_state(value: str) -> str:
     """Return the word for the state of a session."""
     known = {"starting": _("Starting"), "open": _("Open"), "ended": _("Ended")}
     return str(known.get(value, value))
+
+
+def mail(value: str) -> str:
+    """Return the word for what became of a message."""
+    known = {
+        "waiting": _("Waiting"),
+        "retrying": _("Trying again"),
+        "sent": _("Sent"),
+        "failed": _("Not delivered"),
+    }
+    return str(known.get(value, value))
