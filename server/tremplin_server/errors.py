@@ -183,7 +183,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "policy.exists": Entry(
         409, 3, "a policy with the code name {name} exists already",
-        "une règle du nom de code {name} existe déjà",
+        "une politique du nom de code {name} existe déjà",
     ),
     "policy.in_use": Entry(
         409, 3, "{count} installers and Jump Clients refer to {name}; give them another one first",

@@ -81,5 +81,10 @@ document.addEventListener("change", (event) => {
   if (target.matches("[data-submit]")) (target as HTMLInputElement).form?.requestSubmit();
 });
 
+// Rows of tabs slide where they do not fit: the one that is open must not be out of sight.
+for (const tab of document.querySelectorAll(".tabs [aria-current], .parts [aria-current]")) {
+  tab.scrollIntoView({ block: "nearest", inline: "center" });
+}
+
 startMenus();
 startLive();
