@@ -175,6 +175,33 @@ CATALOGUE: dict[str, Entry] = {
         409, 3, "{name} is the role of members who were given none; it stays",
         "{name} est le rôle des membres sans rôle choisi ; il reste",
     ),
+    "shortcut.client_gone": Entry(
+        409,
+        5,
+        "the Jump Client that {name} goes through was deleted: choose another one, or none",
+        "le Jump Client par lequel passe {name} a été supprimé : choisissez-en un autre, ou aucun",
+    ),
+    "shortcut.not_its_host": Entry(
+        409,
+        5,
+        "through {name} only its own host is reached, not {hostname}: connect directly, or enter"
+        " localhost",
+        "par {name}, seul son propre hôte est accessible, pas {hostname} : connectez-vous"
+        " directement, ou indiquez localhost",
+    ),
+    "shortcut.one_at_a_time": Entry(
+        409,
+        3,
+        "shortcuts are changed one at a time: choose a single one",
+        "les raccourcis se modifient un par un : choisissez-en un seul",
+    ),
+    "shortcut.port": Entry(
+        409,
+        5,
+        "port {port} may not be forwarded to: the administrator has to add it to session_ports",
+        "le port {port} ne peut pas être redirigé : l'administrateur doit l'ajouter à"
+        " session_ports",
+    ),
     "mail.off": Entry(
         409,
         5,

@@ -36,6 +36,7 @@ from tremplin_server.permissions import Permission
 from tremplin_server.policies import admin_pages as policies
 from tremplin_server.sessions import file_pages, reach_pages
 from tremplin_server.sessions import pages as sessions
+from tremplin_server.shortcuts import pages as shortcuts
 from tremplin_server.status import pages as status
 
 blp = pages.blueprint(
@@ -68,6 +69,7 @@ def register(app: Flask) -> None:
         policies.blp,
         clients.blp,
         jump_items.blp,
+        shortcuts.blp,
         item_pages.blp,
         installers.blp,
         link_pages.blp,

@@ -13,7 +13,7 @@ from tremplin_server import pages, rest
 from tremplin_server.clients import service as clients
 from tremplin_server.clients.forms import PropertiesForm, ReasonForm
 from tremplin_server.db import Work
-from tremplin_server.errors import NotFound
+from tremplin_server.errors import Conflict, NotFound
 from tremplin_server.i18n import gettext as _
 from tremplin_server.jump_items import listing
 from tremplin_server.jump_items.forms import ManyPropertiesForm
@@ -31,6 +31,8 @@ def properties() -> ResponseReturnValue:
     with rest.writing() if request.method == "POST" else rest.reading() as work:
         items = _chosen(work)
         work.actor.require(Permission.CLIENTS_WRITE)
+        if any(item.method != "client" for item in items):
+            return _to_own_page(items)
         form, save = _form(work, items)
         if request.method == "POST" and form.validate() and pages.attempt(work, form, save):
             return _done(_("Saved: %(what)s.", what=_named(items)))
@@ -49,6 +51,18 @@ def delete() -> ResponseReturnValue:
             if pages.attempt(work, form, lambda: _delete(work, items, reason)):
                 return _done(_("Deleted: %(what)s.", what=_named(items)))
         return _dialogue("console/_delete.html", items, form)
+
+
+def _to_own_page(items: list[Item]) -> ResponseReturnValue:
+    """Lead to the form of a shortcut: what shortcuts and clients have differs too much."""
+    if len(items) > 1:
+        raise Conflict("shortcut.one_at_a_time")
+    path = url_for("shortcut_pages.edit", number=items[0].id)
+    if "HX-Request" not in request.headers:
+        return redirect(path)
+    answer = make_response("", 204)
+    answer.headers["HX-Redirect"] = path
+    return answer
 
 
 def _chosen(work: Work) -> list[Item]:
@@ -85,7 +99,9 @@ def _named(items: list[Item]) -> str:
 def _dialogue(template: str, items: list[Item], form: FlaskForm) -> ResponseReturnValue:
     if "HX-Request" not in request.headers:
         # Without script an item's own page has the same.
-        return redirect(url_for("client_pages.show", client_id=items[0].id))
+        if items[0].method == "client":
+            return redirect(url_for("client_pages.show", client_id=items[0].id))
+        return redirect(url_for("shortcut_pages.show", number=items[0].id))
     names = [item.name for item in items[:_NAMED]]
     away = sum(item.state not in ("online", "uninstalled", "") for item in items)
     return render_template(

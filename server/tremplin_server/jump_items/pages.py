@@ -12,6 +12,7 @@ from tremplin_server import pages, rest
 from tremplin_server.accounts import preferences
 from tremplin_server.clients import history, measures
 from tremplin_server.clients import service as clients
+from tremplin_server.clients.words import states
 from tremplin_server.db import Work
 from tremplin_server.i18n import gettext as _
 from tremplin_server.jump_items import advice, chart, listing, tree, view
@@ -107,6 +108,7 @@ def _list(work: Work) -> dict[str, Any]:
         "fields": view.fields(),
         "searched": [view.fields()[name] for name in asked.fields],
         "states": view.STATES,
+        "state_words": states(),
         "method_words": method_words(),
         "view_url": view_url,
     }
@@ -121,7 +123,7 @@ def view_url(asked: View, endpoint: str = "console_pages.index", **changes: obje
 
 def method_words() -> dict[str, str]:
     """Return the kinds of Jump Items with their words."""
-    return {"client": _("Jump Client")}
+    return {"client": _("Jump Client"), "rdp": _("RDP shortcut")}
 
 
 def _panel(work: Work, item: Item) -> dict[str, Any]:

@@ -59,7 +59,8 @@ function act(name: string): void {
 function jump(keys: readonly string[]): void {
   const refused: Row[] = [];
   for (const row of grid.rows(keys)) {
-    if (row.state === "online") tabs.open(row);
+    if (row.method === "rdp") location.assign(`/console/shortcuts/${row.id}`);
+    else if (row.state === "online") tabs.open(row);
     else refused.push(row);
   }
   const first = refused[0];
