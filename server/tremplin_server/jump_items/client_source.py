@@ -17,6 +17,7 @@ from sqlalchemy import (
     select,
     union,
 )
+from sqlalchemy.orm import defer
 from tremplin_agent import __version__
 
 from tremplin_server.accounts.models import User
@@ -74,6 +75,7 @@ class ClientSource:
     def items(self, work: Work, ids: Sequence[int]) -> list[Item]:
         """Return the clients with these ids as items."""
         query = _seen(work, select(JumpClient)).where(JumpClient.id.in_(ids))
+        query = query.options(defer(JumpClient.statistics))
         return [item(work, client) for client in work.session.scalars(query)]
 
     def groups(self, work: Work) -> Select[Any]:
