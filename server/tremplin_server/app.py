@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from dataclasses import replace
@@ -28,6 +29,7 @@ import tremplin_server.installers.models
 import tremplin_server.mail.models
 import tremplin_server.policies.models
 import tremplin_server.sessions.models
+import tremplin_server.settings.models
 import tremplin_server.shortcuts.models  # noqa: F401 - metadata knows what was imported
 from tremplin_server import console, i18n, rest
 from tremplin_server.accounts import api as accounts
@@ -35,7 +37,7 @@ from tremplin_server.accounts import key_api, tokens
 from tremplin_server.audit import api as audit
 from tremplin_server.clients import api as clients
 from tremplin_server.clock import Clock, SystemClock
-from tremplin_server.config import Config
+from tremplin_server.config import Config, stated
 from tremplin_server.db import Database, Publisher, SilentPublisher, db, prepare_engine
 from tremplin_server.errors import Denied, TremplinError, Unavailable
 from tremplin_server.gateway import http as probes
@@ -48,6 +50,8 @@ from tremplin_server.policies import api as policies
 from tremplin_server.sessions import api as sessions
 from tremplin_server.sessions import reach_api
 from tremplin_server.sessions.upload import uploads
+from tremplin_server.settings.overlay import Overlay
+from tremplin_server.settings.pages import OVERLAY
 from tremplin_server.shortcuts import api as shortcuts
 from tremplin_server.status import api as status
 
@@ -156,7 +160,9 @@ def _open_database(app: Flask, config: Config, clock: Clock, publisher: Publishe
     with app.app_context():
         engine = db.engine
     prepare_engine(engine)
-    app.extensions[rest.EXTENSION] = Database(engine, clock, config, publisher)
+    overlay = Overlay(engine, stated(os.environ))
+    app.extensions[OVERLAY] = overlay
+    app.extensions[rest.EXTENSION] = Database(engine, clock, config, publisher, overlay)
 
 
 # --- every request --------------------------------------------------------------------

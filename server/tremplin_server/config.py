@@ -143,6 +143,8 @@ _AT_LEAST = {
     "smtp_port": 1,
 }
 _AT_MOST = {"password_length": 128, "password_strength": 4, "password_history": 24}
+MAX_COUNT = 1_000_000
+"""What a setting that counts something may be at most."""
 _MAX_PORT = 65535
 _SENDER = re.compile(r"[^\r\n<>@]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+")
 _ROLES = ("administrator", "technician", "auditor")
@@ -165,6 +167,18 @@ def load(environment: Mapping[str, str], file: Path | None = None) -> Config:
     config = Config(**typed)
     _check(config)
     return config
+
+
+def stated(environment: Mapping[str, str]) -> frozenset[str]:
+    """Return the names that the configuration's file or the environment states."""
+    path = environment.get(FILE_VARIABLE)
+    file = _from_file(Path(path)) if path else {}
+    return frozenset({*file, *_from_environment(environment)})
+
+
+def least(name: str) -> int:
+    """Return the least value that a number of the configuration takes."""
+    return _AT_LEAST.get(name, 0)
 
 
 def _wrong(detail: str) -> TremplinError:

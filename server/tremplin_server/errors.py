@@ -175,6 +175,12 @@ CATALOGUE: dict[str, Entry] = {
         409, 3, "{name} is the role of members who were given none; it stays",
         "{name} est le rôle des membres sans rôle choisi ; il reste",
     ),
+    "setting.fixed": Entry(
+        409,
+        5,
+        "{name} is stated in the configuration of the server, which has to be changed there",
+        "{name} est fixé dans la configuration du serveur, où il faut le changer",
+    ),
     "shortcut.client_gone": Entry(
         409,
         5,

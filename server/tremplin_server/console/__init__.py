@@ -36,6 +36,7 @@ from tremplin_server.permissions import Permission
 from tremplin_server.policies import admin_pages as policies
 from tremplin_server.sessions import file_pages, reach_pages
 from tremplin_server.sessions import pages as sessions
+from tremplin_server.settings import pages as settings
 from tremplin_server.shortcuts import pages as shortcuts
 from tremplin_server.status import pages as status
 
@@ -70,6 +71,7 @@ def register(app: Flask) -> None:
         clients.blp,
         jump_items.blp,
         shortcuts.blp,
+        settings.blp,
         item_pages.blp,
         installers.blp,
         link_pages.blp,
