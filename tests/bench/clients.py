@@ -38,8 +38,9 @@ def fill(engine: Engine, count: int, groups: int = 40, *, worker_id: str | None 
         numbers = range(start, min(start + _BATCH, count))
         rows = [_client(chance, number, owners, now, worker_id) for number in numbers]
         with engine.begin() as connection:
-            made = connection.execute(insert(JumpClient).returning(JumpClient.id), rows)
-            samples = [_history(chance, key, now) for key in made.scalars()]
+            told = insert(JumpClient).returning(JumpClient.id, JumpClient.statistics)
+            made = connection.execute(told, rows)
+            samples = [_history(chance, key, statistics, now) for key, statistics in made]
             connection.execute(insert(ClientHistory), samples)
 
 
@@ -101,18 +102,18 @@ def _client(
     }
 
 
-def _history(chance: Random, client_id: int, now: datetime) -> dict[str, Any]:
-    last, samples = history.slot_of(now), b""
-    cpu, memory = chance.uniform(5, 60), chance.uniform(2, 14)
-    for slot in range(last - history.KEPT + 1, last + 1, 4):
-        cpu = min(99.0, max(1.0, cpu + chance.gauss(0, 9)))
-        memory = min(15.5, max(1.0, memory + chance.gauss(0, 0.6)))
-        figures = {
-            "cpu_percent": cpu,
-            "memory_total_bytes": 16,
-            "memory_used_bytes": memory,
-            "disk_total_bytes": 100,
-            "disk_used_bytes": 20 + client_id % 70,
-        }
-        samples = history.appended(samples, slot, figures)
+def _history(
+    chance: Random, client_id: int, statistics: dict[str, Any], now: datetime
+) -> dict[str, Any]:
+    """Return a day that ends with what the host told last."""
+    last, figures = history.slot_of(now), dict(statistics)
+    told = [(last, dict(figures))]
+    for slot in range(last - 4, last - history.KEPT, -4):
+        for name, most, step in (("cpu_percent", 100, 6), ("memory_used_bytes", 16 * _GIB, _GIB)):
+            changed = figures[name] + chance.gauss(0, step / 2)
+            figures[name] = min(most * 0.98, max(most * 0.02, changed))
+        told.append((slot, dict(figures)))
+    samples = b""
+    for slot, values in reversed(told):
+        samples = history.appended(samples, slot, values)
     return {"client_id": client_id, "last_slot": last, "samples": samples}

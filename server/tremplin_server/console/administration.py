@@ -15,18 +15,30 @@ from tremplin_server.permissions import Actor, Permission
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """A tab. label: its words in the reader's language. permission: None is everybody."""
+    """A tab. label: its words in the reader's language. permission: None is everybody.
+
+    covers: paths of pages that belong to it and do not stand below its own.
+    """
 
     path: str
     icon: str
     label: Callable[[], str]
     permission: Permission | None = None
+    covers: tuple[str, ...] = ()
+
+    def holds(self, path: str) -> bool:
+        """Return whether a page belongs to this tab."""
+        return any(path == own or path.startswith(f"{own}/") for own in (self.path, *self.covers))
 
 
 TABS = (
     Tab("/login/status", "activity-heartbeat", lambda: _("Status"), Permission.CLIENTS_READ),
-    Tab("/login/account", "user-circle", lambda: _("My account")),
-    Tab("/console/keys", "key", lambda: _("SSH keys")),
+    Tab(
+        "/login/account",
+        "user-circle",
+        lambda: _("My account"),
+        covers=("/console/keys", "/console/second-factor", "/login/password"),
+    ),
     Tab(
         "/login/jump-clients",
         "device-desktop-plus",
