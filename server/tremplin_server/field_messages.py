@@ -56,6 +56,14 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"There is no such Jump Group\.", "Ce Jump Group n'existe pas."),
         (r"There is no such Jump Policy\.", "Cette Jump Policy n'existe pas."),
         (r"There is no such session policy\.", "Cette règle de session n'existe pas."),
+        (
+            r"Not a day of the form 2026-11-23\.",
+            "Ce n'est pas un jour de la forme 2026-11-23.",
+        ),
+        (
+            rf"A span of 1 to {_N} days is needed\.",
+            r"Il faut une période de 1 à \1 jours.",
+        ),
         (r"There is no such Jump Client\.", "Ce Jump Client n'existe pas."),
         (
             r"Must be a host name or an IP address\.",

@@ -34,6 +34,7 @@ from tremplin_server.jump_items import item_pages
 from tremplin_server.jump_items import pages as jump_items
 from tremplin_server.permissions import Permission
 from tremplin_server.policies import admin_pages as policies
+from tremplin_server.reports import pages as reports
 from tremplin_server.sessions import file_pages, reach_pages
 from tremplin_server.sessions import pages as sessions
 from tremplin_server.settings import pages as settings
@@ -72,6 +73,7 @@ def register(app: Flask) -> None:
         jump_items.blp,
         shortcuts.blp,
         settings.blp,
+        reports.blp,
         item_pages.blp,
         installers.blp,
         link_pages.blp,
