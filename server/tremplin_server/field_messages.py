@@ -45,9 +45,32 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"Must be among: (.*)\.", r"Parmi les choix suivants : \1."),
         (r"String does not match expected pattern\.", "Le texte n'a pas la forme attendue."),
         (r"Is needed to change the type\.", "Nécessaire pour changer le type."),
+        (
+            r"Too easy to guess\. Take more words, or less common ones\.",
+            "Trop facile à deviner. Prenez plus de mots, ou de moins courants.",
+        ),
+        (
+            r"This is one of your last passwords\. Choose another\.",
+            "C'est un de vos derniers mots de passe. Choisissez-en un autre.",
+        ),
         (r"There is no such Jump Group\.", "Ce Jump Group n'existe pas."),
         (r"There is no such Jump Policy\.", "Cette Jump Policy n'existe pas."),
         (r"There is no such session policy\.", "Cette règle de session n'existe pas."),
+        (
+            r"Not a day of the form 2026-11-23\.",
+            "Ce n'est pas un jour de la forme 2026-11-23.",
+        ),
+        (
+            rf"A span of 1 to {_N} days is needed\.",
+            r"Il faut une période de 1 à \1 jours.",
+        ),
+        (r"There is no such Jump Client\.", "Ce Jump Client n'existe pas."),
+        (
+            r"Must be a host name or an IP address\.",
+            "Ce doit être un nom d'hôte ou une adresse IP.",
+        ),
+        (r"Not a valid address: (.*)", r"Adresse invalide : \1"),
+        (rf"At most {_N} addresses at once\.", r"Au plus \1 adresses à la fois."),
         (r"There is no such user\.", "Cet utilisateur n'existe pas."),
         (r"There is no such Jump Item Role\.", "Ce rôle n'existe pas."),
         (r"This user is a member already\.", "Cet utilisateur est déjà membre."),

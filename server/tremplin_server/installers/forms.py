@@ -159,6 +159,35 @@ class InstallerForm(FlaskForm):  # type: ignore[misc] # the package has no types
         return [*shown, (_("Chosen at installation"), ", ".join(chosen) or _("Nothing"))]
 
 
+class ExtendForm(FlaskForm):  # type: ignore[misc] # the package has no types
+    """How much longer an installer lasts, and for how many machines."""
+
+    valid_duration = IntegerField(
+        _l("Validity in minutes, from now"),
+        [Optional(), NumberRange(SHORTEST_MINUTES, LONGEST_MINUTES)],
+        description=_l("10 minutes to one year; 1440 is a day."),
+    )
+    max_uses = IntegerField(
+        _l("Number of uses"),
+        [Optional(), NumberRange(1, MAX_INTEGER)],
+        description=_l("In all, with those that were made already."),
+    )
+
+
+class SendForm(FlaskForm):  # type: ignore[misc] # the package has no types
+    """To whom an installer's link goes, and in which language."""
+
+    recipients = TextAreaField(
+        _l("E-mail recipients"),
+        [Length(max=8000)],
+        description=_l("Addresses, separated by commas. Each gets a message of his own."),
+    )
+    language = SelectField(
+        _l("Language"), choices=pages.options([("en", "English"), ("fr", "Français")])
+    )
+    note = TextAreaField(_l("A word from you"), [Length(max=1000)])
+
+
 def _said(field: Any) -> str:
     if isinstance(field, BooleanField):
         return str(_("Yes") if field.data else _("No"))
