@@ -221,6 +221,7 @@ def commands() -> Tuple[Tuple[str, Command], ...]:
         ("service", lambda directory, _: _serve(directory)),
         ("register", lambda directory, _: carry_out(register, directory)),
         ("unregister", lambda directory, _: carry_out(unregister, directory)),
+        ("session", lambda directory, _: _serve_session()),
     )
 
 
@@ -228,4 +229,11 @@ def _serve(directory: Path) -> int:
     from tremplin_agent.platform.windows_life import live
 
     windows_service.Service(lambda on_stop: live(directory, on_stop)).serve()
+    return 0
+
+
+def _serve_session() -> int:
+    from tremplin_agent.ssh import windows as sessions
+
+    sessions.main()
     return 0
