@@ -20,6 +20,10 @@
 #define SOURCE L"Tremplin Jump Client"
 #define DATA L"CustomActionData"
 
+/* The server finds the version of an MSI by it. */
+__attribute__((used)) static const volatile char version[] =
+    "\nTREMPLIN_VERSION=\"" VERSION "\"\n";
+
 /* --- strings ------------------------------------------------------------------------- */
 
 struct text {

@@ -19,7 +19,6 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import Dict, List
 
 HERE = Path(__file__).resolve().parent
 AGENT = HERE.parent / "agent"
@@ -28,8 +27,7 @@ sys.path.insert(0, str(AGENT))
 import inputs  # noqa: E402
 import package  # noqa: E402
 import texts  # noqa: E402
-from reproducible import settle_cabinet_times, settle_msi  # noqa: E402
-
+from reproducible import settle_msi  # noqa: E402
 from tremplin_agent import __version__  # noqa: E402
 
 COMPILER = "x86_64-w64-mingw32-gcc"
@@ -54,7 +52,7 @@ def main() -> int:
         print(damaged, file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as error:
-        print((error.stderr or str(error)).strip(), file=sys.stderr)
+        print(f"{error}\n{error.stdout or ''}{error.stderr or ''}".strip(), file=sys.stderr)
         return 1
     for name in NAMES:
         content = (options.output / name).read_bytes()
@@ -76,6 +74,7 @@ def _options() -> argparse.Namespace:
         parser.error("--python-embed and --sha256 go together")
     if (options.sign_certificate is None) != (options.sign_key is None):
         parser.error("--sign-certificate and --sign-key go together")
+    options.output, options.cache = options.output.resolve(), options.cache.resolve()
     options.output.mkdir(parents=True, exist_ok=True)
     options.cache.mkdir(parents=True, exist_ok=True)
     return options
@@ -120,15 +119,15 @@ def _hash_of_inputs(options: argparse.Namespace) -> str:
 # --- what is installed ----------------------------------------------------------------
 
 
-def _sources() -> List[Path]:
+def _sources() -> list[Path]:
     """Return the agent's sources, but those of the `.bin`."""
     found = (AGENT / "tremplin_agent").rglob("*.py")
     return sorted(path for path in found if path.parent.name != "installer")
 
 
-def _stage(stage: Path, python: inputs.Python, wheels: List[Path]) -> None:
+def _stage(stage: Path, python: inputs.Python, wheels: list[Path]) -> None:
     """Write the files to install, all of one age."""
-    files: Dict[str, bytes] = {f"python/{name}": data for name, data in python.files.items()}
+    files: dict[str, bytes] = {f"python/{name}": data for name, data in python.files.items()}
     for wheel in wheels:
         with zipfile.ZipFile(wheel) as archive:
             for name in archive.namelist():
@@ -161,15 +160,17 @@ def _run(*words: object, directory: Path) -> None:
 def _msi(work: Path, options: argparse.Namespace) -> Path:
     library = work / "actions.dll"
     _run(
-        COMPILER, *FLAGS, "-shared", "-I", work, "-o", library, HERE / "actions.c", "-lmsi",
+        COMPILER, *FLAGS, "-shared", "-I", work, "-o", library.name, HERE / "actions.c", "-lmsi",
         directory=work,
     )  # fmt: skip
     _sign(library, options)
     (work / "tremplin.wxs").write_text(package.source(work / "stage", library))
     msi = work / NAMES[0]
     _run("wixl", "--arch", "x64", "--output", msi, "tremplin.wxs", directory=work)
+    summary = (package.NAME, "Tremplin", "x64;1033", f"{{{package.package_code()}}}")
+    _run("msibuild", msi, "-s", *summary, directory=work)
     _run("msibuild", msi, *(w for sql in package.amendments() for w in ("-q", sql)), directory=work)
-    settle_msi(msi)
+    settle(msi)
     _sign(msi, options)
     return msi
 
@@ -177,10 +178,16 @@ def _msi(work: Path, options: argparse.Namespace) -> Path:
 def _exe(work: Path, msi: Path, options: argparse.Namespace) -> Path:
     (work / "wrapper.rc").write_text(_resources(msi))
     resource = work / "wrapper.o"
-    _run("x86_64-w64-mingw32-windres", "--codepage=65001", "wrapper.rc", resource, directory=work)
+    _run(
+        "x86_64-w64-mingw32-windres",
+        "--codepage=65001",
+        "wrapper.rc",
+        resource.name,
+        directory=work,
+    )
     exe = work / NAMES[1]
     _run(
-        COMPILER, *FLAGS, "-mwindows", "-I", work, "-o", exe, HERE / "wrapper.c", resource,
+        COMPILER, *FLAGS, "-mwindows", "-I", work, "-o", exe.name, HERE / "wrapper.c", resource.name,
         "-lshell32", "-lole32", directory=work,
     )  # fmt: skip
     _sign(exe, options)
@@ -198,7 +205,7 @@ def _resources(msi: Path) -> str:
     }
     said = "".join(f'      VALUE "{name}", "{value}"\n' for name, value in values.items())
     return (
-        f'PACKAGE RCDATA "{msi}"\n'
+        f'PACKAGE RCDATA "{msi.name}"\n'
         f'1 24 "{HERE / "wrapper.manifest"}"\n'
         f"1 VERSIONINFO\nFILEVERSION {numbers}\nPRODUCTVERSION {numbers}\nBEGIN\n"
         '  BLOCK "StringFileInfo"\n  BEGIN\n    BLOCK "040904B0"\n    BEGIN\n'

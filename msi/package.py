@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple
+from typing import NamedTuple
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from tremplin_agent import __version__
@@ -56,6 +57,11 @@ def product_code(version: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, f"product {version}")).upper()
 
 
+def package_code() -> str:
+    """Return the code of this version's package."""
+    return _guid("package", __version__)
+
+
 def _guid(*words: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, " ".join(words))).upper()
 
@@ -68,7 +74,7 @@ def source(stage: Path, library: Path) -> str:
         Version=__version__, Manufacturer="Tremplin", UpgradeCode=UPGRADE_CODE,
     )  # fmt: skip
     SubElement(
-        product, "Package", Id=_guid("package", __version__), InstallerVersion="500",
+        product, "Package", Id=package_code(), InstallerVersion="500",
         Compressed="yes", InstallScope="perMachine", Manufacturer="Tremplin",
         Description=f"{NAME} {__version__}",
     )  # fmt: skip
@@ -116,7 +122,7 @@ def _properties(product: Element) -> None:
 # --- files ----------------------------------------------------------------------------
 
 
-def _directories(product: Element, stage: Path) -> List[str]:
+def _directories(product: Element, stage: Path) -> list[str]:
     """Write the tree of directories; return the names of all components."""
     target = SubElement(product, "Directory", Id="TARGETDIR", Name="SourceDir")
     programs = SubElement(target, "Directory", Id="ProgramFiles64Folder")
@@ -135,7 +141,8 @@ def _tree(element: Element, directory: Path, stage: Path) -> Iterator[str]:
             key = path.name == ("pythonw.exe" if place == "python" else files[0].name)
             identity = f"f{_short(str(path.relative_to(stage)))}"
             SubElement(
-                component, "File", Id=identity, Source=str(path.relative_to(stage.parent)), Name=path.name,
+                component, "File", Id=identity, Name=path.name,
+                Source=str(path.relative_to(stage.parent)),
                 KeyPath="yes" if key else "no",
             )  # fmt: skip
         if place == "python":
@@ -171,7 +178,7 @@ def _service(component: Element) -> None:
 
 def _registry(top: Element) -> str:
     component = _component(top, "Registry", "registry")
-    kept: Dict[str, str] = {
+    kept: dict[str, str] = {
         "ProductCode": "[ProductCode]",
         "Version": "[ProductVersion]",
         "InstallDir": "[INSTALLDIR]",

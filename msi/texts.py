@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import List
-
 from tremplin_agent import __version__
 from tremplin_agent.codes import FAILURES, Code
 from tremplin_agent.installer.help import ENGLISH, FRENCH, Words
@@ -18,9 +16,9 @@ from tremplin_agent.platform.windows_install import (
 SLOT_SIZE = 1536
 """Bytes that the server may overwrite with a key info: as in the `.bin`."""
 
-_MORE_EN = """The MSI's properties (JC_TAG=x) and msiexec's switches (/qn, /l*v FILE) are taken as well.
-The exit status is msiexec's: 0, 1602, 1603 (the reason is on standard error and in the
-event log), 1618, 3010.
+_MORE_EN = """The MSI's properties (JC_TAG=x) and msiexec's switches (/qn, /l*v FILE) are taken
+too. The exit status is msiexec's: 0, 1602, 1603 (the reason is on standard error and in the event
+log), 1618, 3010.
 """
 _MORE_FR = """Les propriétés du MSI (JC_TAG=x) et les options de msiexec (/qn, /l*v FICHIER) sont
 acceptées aussi. Le code de retour est celui de msiexec : 0, 1602, 1603 (la raison est sur
@@ -53,9 +51,9 @@ def header() -> str:
     return "".join(f"#define {name} {value}\n" for name, value in defined.items())
 
 
-def _directory_exists() -> List[str]:
+def _directory_exists() -> list[str]:
     code, failure = Code.INSTALL_DIR_EXISTS.value, FAILURES[Code.INSTALL_DIR_EXISTS]
-    parts: List[str] = []
+    parts: list[str] = []
     for text in (failure.en, failure.fr):
         line = with_properties(f"{code}: {text}".format_map({"path": _MARK}))
         parts += line.split(_MARK)

@@ -15,7 +15,7 @@
 
 /* The server writes the key info of an installer over the at signs of an unsigned EXE. */
 __attribute__((used)) static const volatile char slot[] =
-    "\nTREMPLIN_KEY_INFO=\"" SLOT "\"\n";
+    "\nTREMPLIN_KEY_INFO=\"" SLOT "\"\nTREMPLIN_VERSION=\"" VERSION "\"\n";
 
 struct option {
     const WCHAR *flag, *property;
