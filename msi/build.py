@@ -27,7 +27,7 @@ sys.path.insert(0, str(AGENT))
 import inputs  # noqa: E402
 import package  # noqa: E402
 import texts  # noqa: E402
-from reproducible import settle_msi  # noqa: E402
+from reproducible import settle  # noqa: E402
 from tremplin_agent import __version__  # noqa: E402
 
 COMPILER = "x86_64-w64-mingw32-gcc"
@@ -169,7 +169,8 @@ def _msi(work: Path, options: argparse.Namespace) -> Path:
     _run("wixl", "--arch", "x64", "--output", msi, "tremplin.wxs", directory=work)
     summary = (package.NAME, "Tremplin", "x64;1033", f"{{{package.package_code()}}}")
     _run("msibuild", msi, "-s", *summary, directory=work)
-    _run("msibuild", msi, *(w for sql in package.amendments() for w in ("-q", sql)), directory=work)
+    queries = [word for sql in package.amendments() for word in ("-q", sql)]
+    _run("msibuild", msi, *queries, directory=work)
     settle(msi)
     _sign(msi, options)
     return msi
@@ -187,8 +188,8 @@ def _exe(work: Path, msi: Path, options: argparse.Namespace) -> Path:
     )
     exe = work / NAMES[1]
     _run(
-        COMPILER, *FLAGS, "-mwindows", "-I", work, "-o", exe.name, HERE / "wrapper.c", resource.name,
-        "-lshell32", "-lole32", directory=work,
+        COMPILER, *FLAGS, "-mwindows", "-I", work, "-o", exe.name, HERE / "wrapper.c",
+        resource.name, "-lshell32", "-lole32", directory=work,
     )  # fmt: skip
     _sign(exe, options)
     return exe
