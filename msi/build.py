@@ -69,6 +69,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--sign-certificate", type=Path, help="PEM chain to sign with")
     parser.add_argument("--sign-key", type=Path, help="its private key, PEM")
     parser.add_argument("--timestamp-url", default="", help="time stamping service (RFC 3161)")
+    parser.add_argument("--version", default=__version__, help="of the MSI, for tests of upgrades")
     options = parser.parse_args()
     if (options.python_embed is None) != (not options.sha256):
         parser.error("--python-embed and --sha256 go together")
@@ -108,7 +109,7 @@ def _mark(wanted: str, output: Path) -> str:
 
 
 def _hash_of_inputs(options: argparse.Namespace) -> str:
-    digest = hashlib.sha256(f"{options.sha256} {options.timestamp_url}".encode())
+    digest = hashlib.sha256(f"{options.sha256} {options.timestamp_url} {options.version}".encode())
     for path in [*sorted(HERE.glob("*.*")), *_sources()]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     for path in (options.sign_certificate, options.sign_key):
@@ -164,10 +165,10 @@ def _msi(work: Path, options: argparse.Namespace) -> Path:
         directory=work,
     )  # fmt: skip
     _sign(library, options)
-    (work / "tremplin.wxs").write_text(package.source(work / "stage", library))
+    (work / "tremplin.wxs").write_text(package.source(work / "stage", library, options.version))
     msi = work / NAMES[0]
     _run("wixl", "--arch", "x64", "--output", msi, "tremplin.wxs", directory=work)
-    summary = (package.NAME, "Tremplin", "x64;1033", f"{{{package.package_code()}}}")
+    summary = (package.NAME, "Tremplin", "x64;1033", f"{{{package.package_code(options.version)}}}")
     _run("msibuild", msi, "-s", *summary, directory=work)
     queries = [word for sql in package.amendments() for word in ("-q", sql)]
     _run("msibuild", msi, *queries, directory=work)

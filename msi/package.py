@@ -11,12 +11,12 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from tremplin_agent import __version__
 from tremplin_agent.platform.windows import PRODUCT_KEY, SERVICE
 from tremplin_agent.platform.windows_events import SOURCE
-from tremplin_agent.platform.windows_install import PROPERTIES, START_SERVICES
+from tremplin_agent.platform.windows_install import KEEP_RECORD, PROPERTIES, START_SERVICES
 
 NAME = "Tremplin Jump Client"
 UPGRADE_CODE = "6C5B7E0A-5E0F-4C43-9D6A-7B0B4E2C7C11"
 EVENT_KEY = rf"SYSTEM\CurrentControlSet\Services\EventLog\Application\{SOURCE}"
-PUBLIC = (*PROPERTIES, "INSTALLDIR", START_SERVICES)
+PUBLIC = (*PROPERTIES, "INSTALLDIR", START_SERVICES, KEEP_RECORD)
 """The properties that may be given to msiexec."""
 HIDDEN = ("KEY_INFO", "TremplinRegister", "TremplinRollback", "TremplinUnregister")
 """Properties that the installer's log must not show."""
@@ -57,29 +57,29 @@ def product_code(version: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, f"product {version}")).upper()
 
 
-def package_code() -> str:
-    """Return the code of this version's package."""
-    return _guid("package", __version__)
+def package_code(version: str) -> str:
+    """Return the code of a version's package."""
+    return _guid("package", version)
 
 
 def _guid(*words: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, " ".join(words))).upper()
 
 
-def source(stage: Path, library: Path) -> str:
+def source(stage: Path, library: Path, version: str = __version__) -> str:
     """Return the text for wixl. stage: the files to install; library: the actions' DLL."""
     wix = Element("Wix", xmlns="http://schemas.microsoft.com/wix/2006/wi")
     product = SubElement(
-        wix, "Product", Id=product_code(__version__), Name=NAME, Language="1033",
-        Version=__version__, Manufacturer="Tremplin", UpgradeCode=UPGRADE_CODE,
+        wix, "Product", Id=product_code(version), Name=NAME, Language="1033",
+        Version=version, Manufacturer="Tremplin", UpgradeCode=UPGRADE_CODE,
     )  # fmt: skip
     SubElement(
-        product, "Package", Id=package_code(), InstallerVersion="500",
+        product, "Package", Id=package_code(version), InstallerVersion="500",
         Compressed="yes", InstallScope="perMachine", Manufacturer="Tremplin",
-        Description=f"{NAME} {__version__}",
+        Description=f"{NAME} {version}",
     )  # fmt: skip
     SubElement(product, "Media", Id="1", Cabinet="files.cab", EmbedCab="yes")
-    _upgrade(product)
+    _upgrade(product, version)
     _properties(product)
     names = _directories(product, stage)
     feature = SubElement(product, "Feature", Id="Everything", Level="1", Title=NAME)
@@ -91,14 +91,14 @@ def source(stage: Path, library: Path) -> str:
     return tostring(wix, encoding="unicode", xml_declaration=True)
 
 
-def _upgrade(product: Element) -> None:
+def _upgrade(product: Element, version: str) -> None:
     found = SubElement(product, "Upgrade", Id=UPGRADE_CODE)
     SubElement(
-        found, "UpgradeVersion", Minimum="0.0.0", IncludeMinimum="yes", Maximum=__version__,
+        found, "UpgradeVersion", Minimum="0.0.0", IncludeMinimum="yes", Maximum=version,
         IncludeMaximum="no", Property="OLDVERSION",
     )  # fmt: skip
     SubElement(
-        found, "UpgradeVersion", Minimum=__version__, IncludeMinimum="no", OnlyDetect="yes",
+        found, "UpgradeVersion", Minimum=version, IncludeMinimum="no", OnlyDetect="yes",
         Property="NEWERVERSION",
     )  # fmt: skip
     condition = SubElement(product, "Condition", Message=f"A newer {NAME} is installed already.")

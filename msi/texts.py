@@ -7,6 +7,7 @@ from tremplin_agent.codes import FAILURES, Code
 from tremplin_agent.installer.help import ENGLISH, FRENCH, Words
 from tremplin_agent.parameters import Kind, Parameter
 from tremplin_agent.platform.windows_install import (
+    KEEP_RECORD,
     PARAMETERS_HERE,
     PROPERTIES,
     START_SERVICES,
@@ -34,7 +35,7 @@ def header() -> str:
     code = Code.INSTALL_KEY_MISSING.value
     options = ", ".join(_option(each) for each in PARAMETERS_HERE)
     defined = {
-        "PROPERTIES": ", ".join(_wide(name) for name in (*PROPERTIES, START_SERVICES)),
+        "PROPERTIES": ", ".join(_wide(name) for name in (*PROPERTIES, START_SERVICES, KEEP_RECORD)),
         "OPTIONS": options,
         "DIR_EXISTS_EN_BEFORE": _wide(before_en),
         "DIR_EXISTS_EN_AFTER": _wide(after_en),

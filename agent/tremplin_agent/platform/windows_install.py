@@ -34,6 +34,9 @@ PROPERTIES: Dict[str, Parameter] = {
 """The MSI's properties that reach `register`, and their parameters."""
 
 START_SERVICES = "START_SERVICES"
+"""0: the service is not started, and the agent does not enrol yet, for images."""
+KEEP_RECORD = "KEEP_RECORD"
+"""1, at a removal: the server is not told."""
 RUNS_AS = "SYSTEM"
 FAREWELL_FAILED = "the server could not be told; delete the record there"
 
@@ -164,7 +167,8 @@ def unregister(directory: Path, order: Mapping[str, Any]) -> None:
     if order.get("upgrade"):
         _forget_bytecode(directory)
         return
-    if not _told(directory):
+    kept = order.get("properties", {}).get(KEEP_RECORD) == "1"
+    if not kept and not _told(directory):
         sys.stdout.write(FAREWELL_FAILED + "\n")
     discard(directory)
 
