@@ -103,6 +103,37 @@ static BOOL reads_french(void) {
     return PRIMARYLANGID(GetUserDefaultUILanguage()) == LANG_FRENCH;
 }
 
+/* --- upgrades under Wine --------------------------------------------------------------
+ *
+ * Windows tells the older version, as it goes, that a newer one takes its place
+ * (UPGRADINGPRODUCTCODE). Wine 8 does not: there the newer one leaves a key for it, which
+ * no restart survives. */
+
+#define UPGRADING L"SOFTWARE\\Tremplin Upgrading"
+
+static BOOL is_wine(void) {
+    HMODULE library = GetModuleHandleW(L"ntdll.dll");
+    return library && GetProcAddress(library, "wine_get_version");
+}
+
+static void begin_upgrade(void) {
+    HKEY key;
+    if (is_wine() && !RegCreateKeyExW(HKEY_LOCAL_MACHINE, UPGRADING, 0, NULL, REG_OPTION_VOLATILE,
+                                      KEY_WRITE, NULL, &key, NULL))
+        RegCloseKey(key);
+}
+
+static BOOL is_upgrading(void) {
+    HKEY key;
+    if (RegOpenKeyExW(HKEY_LOCAL_MACHINE, UPGRADING, 0, KEY_READ, &key)) return FALSE;
+    RegCloseKey(key);
+    return is_wine();
+}
+
+static void end_upgrade(void) {
+    if (is_wine()) RegDeleteKeyW(HKEY_LOCAL_MACHINE, UPGRADING);
+}
+
 /* --- what is asked for --------------------------------------------------------------- */
 
 static void without_backslash(WCHAR *path) {
@@ -162,7 +193,7 @@ static UINT check(MSIHANDLE install, const WCHAR *directory) {
 
 __declspec(dllexport) UINT __stdcall Plan(MSIHANDLE install) {
     BOOL removing = has(install, L"Installed"), upgrade = has(install, L"OLDVERSION");
-    BOOL replaced = has(install, L"UPGRADINGPRODUCTCODE");
+    BOOL replaced = has(install, L"UPGRADINGPRODUCTCODE") || is_upgrading();
     WCHAR *directory = property(install, L"INSTALLDIR"), *parents, *data;
     struct text forget = {0};
     without_backslash(directory);
@@ -174,6 +205,7 @@ __declspec(dllexport) UINT __stdcall Plan(MSIHANDLE install) {
     } else {
         parents = property(install, L"MADEPARENTS");
     }
+    if (upgrade && !removing) begin_upgrade();
     data = order(install, directory, upgrade || replaced);
     MsiSetPropertyW(install, L"TremplinRegister", data);
     MsiSetPropertyW(install, L"TremplinRollback", data);
@@ -298,6 +330,7 @@ static UINT run(MSIHANDLE install, const WCHAR *command) {
 }
 
 __declspec(dllexport) UINT __stdcall Register(MSIHANDLE install) {
+    end_upgrade();
     return run(install, L"register");
 }
 
@@ -309,6 +342,7 @@ __declspec(dllexport) UINT __stdcall Unregister(MSIHANDLE install) {
 
 __declspec(dllexport) UINT __stdcall Forget(MSIHANDLE install) {
     WCHAR *list = property(install, DATA), *path = list, *end;
+    if (MsiGetMode(install, MSIRUNMODE_ROLLBACK)) end_upgrade();
     for (; (end = wcschr(path, L'|')) != NULL; path = end + 1) {
         *end = 0;
         RemoveDirectoryW(path);
