@@ -187,16 +187,30 @@ static DWORD run(struct line *line) {
     return status;
 }
 
+/* The installer's log: UTF-16 with a mark at its beginning, or 8 bits under Wine. */
+static WCHAR *read_log(const WCHAR *path) {
+    HANDLE file = CreateFileW(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL,
+                              OPEN_EXISTING, 0, NULL);
+    DWORD size, got = 0;
+    char *bytes;
+    WCHAR *text;
+    if (file == INVALID_HANDLE_VALUE) return NULL;
+    size = GetFileSize(file, NULL);
+    bytes = calloc(size + 2, 1);
+    if (!bytes || !ReadFile(file, bytes, size, &got, NULL)) got = 0;
+    CloseHandle(file);
+    if (got >= 2 && (BYTE)bytes[0] == 0xFF && (BYTE)bytes[1] == 0xFE) return (WCHAR *)bytes;
+    text = calloc(got + 1, sizeof(WCHAR));
+    if (bytes && text) MultiByteToWideChar(CP_UTF8, 0, bytes, got, text, got);
+    free(bytes);
+    return text;
+}
+
 /* Shows the reason that the installer's log tells: the last line of ours before it gave up. */
 static void show_reason(const WCHAR *log) {
     static const WCHAR mark[] = L"tremplin-installer: ";
-    HANDLE file = CreateFileW(log, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL,
-                              OPEN_EXISTING, 0, NULL);
-    DWORD size = GetFileSize(file, NULL), got = 0;
-    WCHAR *text, *found, *last = NULL, *end;
-    if (file == INVALID_HANDLE_VALUE || !(text = calloc(size + 4, 1))) return;
-    ReadFile(file, text, size, &got, NULL);
-    CloseHandle(file);
+    WCHAR *text = read_log(log), *found, *last = NULL, *end;
+    if (!text) return;
     for (found = wcsstr(text, mark); found; found = wcsstr(found + 1, mark)) {
         WCHAR *code = found + wcslen(mark);
         if (wcsncmp(code, L"install.", 8) && wcsncmp(code, L"enrol.", 6) &&
