@@ -1,4 +1,4 @@
-"""Sessions on Linux and macOS: descriptors, signals, and children that are collected."""
+"""Sessions on Linux: descriptors, signals, and children that are collected."""
 
 from __future__ import annotations
 

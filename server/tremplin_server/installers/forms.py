@@ -77,7 +77,6 @@ class InstallerForm(FlaskForm):  # type: ignore[misc] # the package has no types
                 ("linux-arm64", "Linux ARM64"),
                 ("windows-64", "Windows x64, EXE"),
                 ("windows-64-msi", "Windows x64, MSI"),
-                ("macos", "macOS"),
             ]
         ),
     )

@@ -22,7 +22,6 @@ from tremplin_server.errors import NotFound, TremplinError, Unavailable
 FILES = {
     "linux-64": "tremplin-scc-linux-64.bin",
     "linux-arm64": "tremplin-scc-linux-arm64.bin",
-    "macos": "tremplin-scc-macos.bin",
     "windows-64": "tremplin-scc-win64.exe",
     "windows-64-msi": "tremplin-scc-win64.msi",
 }
@@ -93,8 +92,8 @@ def _is_signed(header: bytes) -> bool:
 def stamped(source: Payload, key_info: str) -> Iterator[bytes]:
     """Return the chunks of `source` with `key_info` in its slot; the size stays the same.
 
-    One that takes none is returned as it is. Raises TremplinError (config.invalid) at once when there is no slot or the key info is
-    too long. The file is open only while the chunks are taken.
+    One that takes none is returned as it is. Raises TremplinError (config.invalid) at once
+    when there is no slot or the key info is too long. The file is open only while the chunks are taken.
     """
     text = key_info.encode("ascii")
     if len(text) > SLOT_BYTES:
