@@ -25,6 +25,8 @@ SHIM = HERE / "bcryptprimitives.c"
 COMPILER = "x86_64-w64-mingw32-gcc"
 PROGRAMS = ("wine", "wineserver", "msiinfo", COMPILER)
 SECONDS = 120
+_RECIPE = b"1"
+"""To be changed when `template` makes it differently."""
 _numbers = count(1)
 
 
@@ -55,7 +57,7 @@ def _environment(prefix: Path) -> dict[str, str]:
 def template() -> Path:
     """Return the kept prefix that machines are copies of, made when it is not there."""
     version = subprocess.run(["wine", "--version"], capture_output=True, check=True).stdout
-    inputs = version + SHIM.read_bytes() + Path(__file__).read_bytes()
+    inputs = version + SHIM.read_bytes() + _RECIPE
     kept = CACHE / hashlib.sha256(inputs).hexdigest()[:16]
     if kept.exists():
         return kept
@@ -99,7 +101,7 @@ class Machine:
     """A Windows that is on. prefix: its directory; `c` is its drive C."""
 
     def __init__(self, prefix: Path) -> None:
-        self._environment = _environment(prefix)
+        self.environment = _environment(prefix)
         self._prefix = prefix
         self.c = prefix / "drive_c"
         self._held: subprocess.Popen[bytes] | None = None
@@ -108,7 +110,7 @@ class Machine:
         """Start it; its services start with it."""
         self._held = subprocess.Popen(
             ["wine", "cmd.exe", "/c", "pause"],
-            env=self._environment,
+            env=self.environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -120,8 +122,8 @@ class Machine:
 
     def off(self) -> None:
         """End everything on it at once."""
-        subprocess.run(["wineserver", "--kill"], env=self._environment, timeout=SECONDS)
-        subprocess.run(["wineserver", "--wait"], env=self._environment, timeout=SECONDS)
+        subprocess.run(["wineserver", "--kill"], env=self.environment, timeout=SECONDS)
+        subprocess.run(["wineserver", "--wait"], env=self.environment, timeout=SECONDS)
         if self._held is not None:
             assert self._held.stdin is not None
             self._held.stdin.close()
@@ -134,7 +136,7 @@ class Machine:
         """Run a program to its end. Its exit status is the low 8 bits of what Windows has."""
         with subprocess.Popen(
             ["wine", *words],
-            env=self._environment,
+            env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

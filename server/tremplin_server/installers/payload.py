@@ -93,7 +93,8 @@ def stamped(source: Payload, key_info: str) -> Iterator[bytes]:
     """Return the chunks of `source` with `key_info` in its slot; the size stays the same.
 
     One that takes none is returned as it is. Raises TremplinError (config.invalid) at once
-    when there is no slot or the key info is too long. The file is open only while the chunks are taken.
+    when there is no slot or the key info is too long. The file is open only while the
+    chunks are taken.
     """
     text = key_info.encode("ascii")
     if len(text) > SLOT_BYTES:
