@@ -105,7 +105,7 @@ def step(installed: str, offered: str, downgrade: bool) -> str:
 
     downgrade: whether an older one may replace it. Raises VersionError.
     """
-    if not installed or installed == offered:
+    if not installed or not offered or installed == offered:
         return SAME
     if _numbers(offered) > _numbers(installed):
         return UPGRADE
