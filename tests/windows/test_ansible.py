@@ -68,7 +68,6 @@ def test_the_line(line: Line, windows: Windows, site: Site) -> None:
 
 def test_the_reason_of_a_failure_is_shown(line: Line, windows: Windows, site: Site) -> None:
     failed = line.play(DEPLOY, tremplin_key_info="nonsense")
-    print(failed.output[-2500:])
     assert failed.status != 0
     assert "install.key_damaged: the key info is damaged" in failed.output
     assert "exit status 1603" in failed.output

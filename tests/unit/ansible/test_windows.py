@@ -99,7 +99,12 @@ def test_properties_of_the_msi() -> None:
 
 @pytest.mark.parametrize(
     ("installed", "offered", "step"),
-    [("", "0.1.0", "same"), ("0.1.0", "", "same"), ("0.1.0", "0.1.0", "same"), ("0.9.0", "0.10.0", "upgrade")],
+    [
+        ("", "0.1.0", "same"),
+        ("0.1.0", "", "same"),
+        ("0.1.0", "0.1.0", "same"),
+        ("0.9.0", "0.10.0", "upgrade"),
+    ],
 )
 def test_versions(installed: str, offered: str, step: str) -> None:
     assert windows.step(installed, offered, downgrade=False) == step

@@ -9,8 +9,12 @@ from pathlib import Path
 
 
 def here(path: str) -> Path:
-    """Return where a path of that Windows is on this machine."""
-    return Path(os.environ["WINEPREFIX"], "drive_c", path[3:].replace("\\", "/"))
+    """Return where a path of that Windows is on this machine; case makes no difference."""
+    found = Path(os.environ["WINEPREFIX"], "drive_c")
+    for part in path[3:].replace("\\", "/").split("/"):
+        there = {each.name.lower(): each for each in found.iterdir()} if found.is_dir() else {}
+        found = there.get(part.lower(), found / part)
+    return found
 
 
 def run(*words: str) -> str:
