@@ -94,6 +94,11 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"This code is wrong, or its time is over\.",
             "Ce code est faux, ou son temps est écoulé.",
         ),
+        (
+            r"There is no installer for (.*) in this file\.",
+            r"Ce fichier n'est pas un installeur \1.",
+        ),
+        (r"The file hashes to (.*)\.", r"L'empreinte du fichier est \1."),
         (r"Not an absolute path\.", "Ce n'est pas un chemin absolu."),
         (r"must be one of (.*)", r"un des choix suivants : \1"),
         (rf"longer than {_N} characters", r"plus de \1 caractères"),

@@ -71,7 +71,14 @@ class InstallerForm(FlaskForm):  # type: ignore[misc] # the package has no types
 
     platform = SelectField(
         _l("Platform"),
-        choices=pages.options([("linux-64", "Linux x86-64"), ("linux-arm64", "Linux ARM64")]),
+        choices=pages.options(
+            [
+                ("linux-64", "Linux x86-64"),
+                ("linux-arm64", "Linux ARM64"),
+                ("windows-64", "Windows x64, EXE"),
+                ("windows-64-msi", "Windows x64, MSI"),
+            ]
+        ),
     )
     valid_duration = IntegerField(
         _l("Validity in minutes"),

@@ -276,9 +276,10 @@ def download(work: Work, installer_id: str, platform: str) -> Download:
         raise Conflict("installer.secret_lost")
     secret = sealing.unseal(work.config, installer.installer_id, installer.sealed_secret)
     source = payloads.payload(work.config, platform)
+    filename = f"tremplin-scc-{installer.installer_id}{source.path.suffix}"
     chunks = payloads.stamped(source, _key_info(work, installer, secret))
     _tell(work, "installer.downloaded", installer, platform=platform)
-    return Download(f"tremplin-scc-{installer.installer_id}.bin", source.size, chunks)
+    return Download(filename, source.size, chunks)
 
 
 def wipe_expired(work: Work) -> None:
