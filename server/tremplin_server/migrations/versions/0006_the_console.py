@@ -46,7 +46,7 @@ def upgrade() -> None:
         _follow_on_sqlite()
 
 
-def _table(name: str, *columns: sa.Column[object]) -> None:
+def _table(name: str, *columns: sa.Column[Any]) -> None:
     """Make a table with one row per Jump Client, which goes with it."""
     op.create_table(
         name,
