@@ -73,9 +73,12 @@ def tags() -> ResponseReturnValue:
 
 @blp.get("/console/panel/<key>")
 def panel(key: str) -> ResponseReturnValue:
-    """Answer the panel of one Jump Item."""
+    """Answer the panel of one Jump Item; that it is gone, when somebody deleted it."""
     with rest.reading() as work:
-        return render_template("console/_panel.html", **_panel(work, listing.one(work, key)))
+        item = next(iter(listing.chosen(work, [key])), None)
+        if item is None:
+            return render_template("console/_gone.html")
+        return render_template("console/_panel.html", **_panel(work, item))
 
 
 @blp.post("/console/columns")

@@ -132,11 +132,5 @@ document.body.addEventListener("htmx:afterSettle", (event) => {
   if (target.id === "list" || target.id === "rows") grid.refreshed(target.id === "list");
 });
 
-/** What the panel shows was deleted, here or by somebody else. */
-document.body.addEventListener("htmx:beforeSwap", (event) => {
-  const { target, xhr } = (event as CustomEvent<{ target: Element; xhr: XMLHttpRequest }>).detail;
-  if (target === panel && xhr.status === 404) closePanel();
-});
-
 startTree();
 grid.refreshed(true);
