@@ -6,6 +6,8 @@ Revision: 0006; follows: 0005
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
