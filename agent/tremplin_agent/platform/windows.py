@@ -66,7 +66,7 @@ def board_uuid(raw: bytes) -> bytes:
     table = raw[8:]
     while len(table) >= 4:
         kind, length = table[0], table[1]
-        if kind == _SYSTEM_INFORMATION and length >= _UUID.stop:
+        if kind == _SYSTEM_INFORMATION and min(length, len(table)) >= _UUID.stop:
             found = table[_UUID]
             return b"" if found in _NO_UUIDS else found
         end = table.find(b"\0\0", max(length, 4))

@@ -43,7 +43,11 @@ def test_the_boards_uuid_is_found_behind_other_structures() -> None:
 @given(st.binary(max_size=200))
 def test_any_table_is_read_to_an_end(raw: bytes) -> None:
     assert len(board_uuid(raw)) in (0, 16)
-    assert len(board_uuid(table(UUID)[: len(raw)])) in (0, 16)
+
+
+def test_a_table_that_is_cut_has_the_whole_uuid_or_none() -> None:
+    whole = table(UUID)
+    assert {board_uuid(whole[:length]) for length in range(len(whole))} == {b"", UUID}
 
 
 def test_windows_11_calls_itself_10() -> None:
