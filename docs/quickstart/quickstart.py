@@ -199,13 +199,13 @@ class Server:
         """Return the server's process number, or 0 when it does not run."""
         try:
             pid = int(self._place.pid_file.read_text("ascii"))
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-            environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            words = Path(f"/proc/{pid}/cmdline").read_bytes()
+            directory = Path(f"/proc/{pid}/cwd").readlink()
         except (OSError, ValueError):
             return 0
         # The number may belong to another program by now, or to another checkout's server.
-        ours = f"TREMPLIN_DATA_DIR={self._place.data}".encode() in environment
-        return pid if ours and any(b"tremplin" in word for word in words) else 0
+        # Its environment would tell, too, but gunicorn may write its title over that.
+        return pid if directory == self._place.root and b"tremplin" in words else 0
 
     def answers(self) -> bool:
         """Return whether the server answers with a certificate of its own authority."""
