@@ -89,6 +89,8 @@ def _asked(
         [BIN / "ansible-inventory", "-i", str(source), "--list", *words],
         env=environment,
         cwd=controller.directory,
+        # Ansible refuses one that does not block, which the workers of the tests may have.
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=60,
