@@ -211,13 +211,19 @@ def test_as_an_unprivileged_user(place: Path, somebody: str) -> None:
     _whole_story(copy, copy.root / ".run" / "jump-client")
 
 
+def _elsewhere() -> Iterator[Path]:
+    """Give the places of Jump Clients whose account may not enter their checkout."""
+    return Path("/var/lib").glob("tremplin-quickstart-*")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's Jump Client has another account")
 def test_a_checkout_that_others_may_not_enter(place: Path) -> None:
     private = place / "private"
     private.mkdir(mode=0o700)
     copy = _copy(private, None)
+    others = set(_elsewhere())
     copy.run("up")
-    (elsewhere,) = Path("/var/lib").glob("tremplin-quickstart-*")
+    (elsewhere,) = set(_elsewhere()) - others
     _assert_running(copy, elsewhere / "jump-client")
     copy.run("down")
     assert not elsewhere.exists()
