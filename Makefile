@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 PYTEST := $(BIN)/pytest -q -p no:cacheprovider
 
 .PHONY: help run run-clean test lint format build bench clean setup-run setup-test translations \
-	front payload suite-fast suite-lab lock
+	front payload msi suite-fast suite-lab lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ build: setup-run translations front payload ## Build the pages' scripts and the 
 
 bench: setup-test payload ## Measure: agents held, reconnects, install to online (prints figures)
 	@$(BIN)/python -m tests.bench
+
+msi: setup-test ## Build the Windows installers (MSI, EXE); MSI_OPTIONS go to msi/build.py
+	@$(BIN)/python msi/build.py --output .cache/payload $(MSI_OPTIONS)
 
 lock: setup-test ## Resolve the locked requirements anew from setup.cfg
 	@.ci/lock

@@ -171,6 +171,12 @@ class Stage:
             events = select(AuditEvent).where(AuditEvent.subject_kind.in_(kinds))
             return [e.action for e in work.session.scalars(events.order_by(AuditEvent.id))]
 
+    def uploads(self) -> list[str]:
+        """Return the platforms whose payload the audit log says was put in place."""
+        with self.database.work(system_actor(), read_only=True) as work:
+            events = select(AuditEvent).where(AuditEvent.action == "payload.put")
+            return [e.subject_name for e in work.session.scalars(events.order_by(AuditEvent.id))]
+
     def add_worker(self, worker_id: str) -> None:
         """Add the row of a running gateway, with a heartbeat of now."""
         with self.database.work(system_actor()) as work:

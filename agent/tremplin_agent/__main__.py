@@ -74,7 +74,7 @@ def _parse(arguments: List[str]) -> Tuple[str, Path, List[str]]:
     return rest[0], directory, rest[1:]
 
 
-def _open(directory: Path) -> Agent:
+def opened(directory: Path) -> Agent:
     """Return the agent of an installation."""
     import_websockets()
     from tremplin_agent.agent import Agent
@@ -86,7 +86,7 @@ def _open(directory: Path) -> Agent:
 def _run(directory: Path, rest: List[str]) -> int:
     set_up(installation.read(directory).name)
     os.umask(0o077)
-    agent = _open(directory)
+    agent = opened(directory)
     # What was imported stays for good: the collector need not walk it again and again.
     gc.collect()
     gc.freeze()
@@ -101,7 +101,9 @@ def _until_terminated(work: Coroutine[Any, Any, bool]) -> bool:
         task = asyncio.ensure_future(work)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, task.cancel)
+            # Windows has no such thing; what runs there for long is a service.
+            with suppress(NotImplementedError):
+                loop.add_signal_handler(number, task.cancel)
         with suppress(asyncio.CancelledError):
             return await task
         return False
@@ -122,11 +124,12 @@ def _check(directory: Path, rest: List[str]) -> int:
 
 def _enrol(directory: Path, rest: List[str]) -> int:
     """Enrol now; print the outcome as a JSON object with `code` and `detail`."""
-    sys.stdout.write(json.dumps(asyncio.run(_enrolment(_open(directory)))) + "\n")
+    sys.stdout.write(json.dumps(asyncio.run(enrolment(opened(directory)))) + "\n")
     return 0
 
 
-async def _enrolment(agent: Agent) -> Dict[str, str]:
+async def enrolment(agent: Agent) -> Dict[str, str]:
+    """Enrol within a minute; return the outcome, its `code` empty when all went well."""
     from tremplin_agent.codes import Code
     from tremplin_agent.tls import Untrusted
 
@@ -148,12 +151,20 @@ def _farewell(directory: Path, rest: List[str]) -> int:
 
     rest: `by_agent` when nobody waits for the answer.
     """
+    return 0 if told(directory, patient="by_agent" in rest) else 1
+
+
+def told(directory: Path, patient: bool) -> bool:
+    """Tell the server that the agent is gone; return whether it knows.
+
+    patient: nobody waits for the answer.
+    """
     from tremplin_agent.wire import UninstallReason
 
-    agent = _open(directory)
+    agent = opened(directory)
     reason = agent.removal_reason or UninstallReason.BY_HAND.value
     # An agent that leaves because the server is gone has waited for it long enough.
-    patient = "by_agent" in rest and reason != UninstallReason.OFFLINE_LIMIT.value
+    patient = patient and reason != UninstallReason.OFFLINE_LIMIT.value
     seconds = PATIENT_SECONDS if patient else FAREWELL_SECONDS
     tries = int(PATIENT_SECONDS) if patient else FAREWELL_TRIES
 
@@ -162,7 +173,7 @@ def _farewell(directory: Path, rest: List[str]) -> int:
             return await asyncio.wait_for(agent.farewell(reason, tries), seconds)
         return False
 
-    return 0 if asyncio.run(bounded()) else 1
+    return asyncio.run(bounded())
 
 
 def _status(directory: Path, rest: List[str]) -> int:
@@ -211,6 +222,10 @@ _COMMANDS: Dict[str, Callable[[Path, List[str]], int]] = {
     "farewell": _farewell,
     "version": _version,
 }
+if sys.platform == "win32":
+    from tremplin_agent.platform import windows_install
+
+    _COMMANDS.update(windows_install.commands())
 
 if __name__ == "__main__":
     sys.exit(main())

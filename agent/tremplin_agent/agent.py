@@ -34,7 +34,7 @@ from tremplin_agent.core.protocol import (
 )
 from tremplin_agent.installation import Installation
 from tremplin_agent.parameters import OVERRIDES
-from tremplin_agent.platform import linux
+from tremplin_agent.platform import here
 from tremplin_agent.recordings import Recordings, Server
 from tremplin_agent.reports import Reports, current_statistics
 from tremplin_agent.sessions import Sessions
@@ -425,7 +425,7 @@ class Agent:
         return Self(
             version=__version__,
             platform=self._installation.platform,
-            fingerprint=fingerprint(linux.machine_id(), linux.hardware(directory)),
+            fingerprint=fingerprint(here.machine_id(), here.hardware(directory)),
             ca_pin=self._pin,
             client_id=state.client_id,
             server_key=wire.b64decode(state.server_key),
@@ -441,7 +441,7 @@ class Agent:
         installation = self._installation
         installed_at = datetime.fromisoformat(installation.installed_at)
         return {
-            **await current_statistics("", linux.console_user()),
+            **await current_statistics("", here.console_user()),
             "install_dir": installation.install_dir,
             "run_as": installation.user,
             "scope": installation.scope,

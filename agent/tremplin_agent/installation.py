@@ -81,6 +81,8 @@ def own_directory() -> Path:
     A console command is installed nowhere in particular: it means the usual directories.
     """
     own = Path(sys.path[0] or ".").resolve().parent
+    if sys.platform == "win32":
+        return own
     for directory in (own, Path.home() / USER_DIRECTORY):
         if (directory / FACTS_FILE).exists():
             return directory

@@ -1,4 +1,5 @@
-"""Where the agent's log lines go: the journal under systemd, syslog elsewhere.
+"""Where the agent's log lines go: the journal under systemd, syslog elsewhere, and the
+event log on Windows.
 
 `logging.handlers` is left out on purpose: it would bring in several megabytes.
 """
@@ -8,19 +9,12 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import syslog
 
-_LEVELS = (
-    (logging.CRITICAL, syslog.LOG_CRIT),
-    (logging.ERROR, syslog.LOG_ERR),
-    (logging.WARNING, syslog.LOG_WARNING),
-    (logging.INFO, syslog.LOG_INFO),
-    (logging.NOTSET, syslog.LOG_DEBUG),
-)
-
-
-def _priority(level: int) -> int:
-    return next(priority for floor, priority in _LEVELS if level >= floor)
+if sys.platform == "win32":
+    from tremplin_agent.platform.windows_events import EventLogHandler as SystemHandler
+else:
+    from tremplin_agent.platform.syslog_lines import SyslogHandler as SystemHandler
+    from tremplin_agent.platform.syslog_lines import priority
 
 
 class JournalHandler(logging.Handler):
@@ -28,19 +22,8 @@ class JournalHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         text = self.format(record).replace("\n", " | ")
-        sys.stderr.write(f"<{_priority(record.levelno)}>{text}\n")
+        sys.stderr.write(f"<{priority(record.levelno)}>{text}\n")
         sys.stderr.flush()
-
-
-class SyslogHandler(logging.Handler):
-    """Lines to /dev/log."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        syslog.openlog(name, syslog.LOG_PID, syslog.LOG_DAEMON)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        syslog.syslog(_priority(record.levelno), self.format(record).replace("\n", " | "))
 
 
 def set_up(name: str, level: int = logging.INFO) -> None:
@@ -48,9 +31,9 @@ def set_up(name: str, level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.setLevel(level)
     logging.raiseExceptions = False
-    if os.environ.get("JOURNAL_STREAM"):
+    if os.environ.get("JOURNAL_STREAM") and sys.platform != "win32":
         root.addHandler(JournalHandler())
         return
-    root.addHandler(SyslogHandler(name))
+    root.addHandler(SystemHandler(name))
     if sys.stderr is not None and sys.stderr.isatty():
         root.addHandler(logging.StreamHandler())

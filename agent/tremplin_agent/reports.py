@@ -8,8 +8,7 @@ import time
 from typing import Any, Dict, List, Optional
 
 from tremplin_agent import wire
-from tremplin_agent.platform import linux
-from tremplin_agent.platform.linux_statistics import statistics
+from tremplin_agent.platform import here
 from tremplin_agent.store import Store
 
 DEFAULT_STATISTICS_SECONDS = 300
@@ -21,7 +20,7 @@ async def current_statistics(private_ip: str, console_user: str) -> Dict[str, An
     Not in the event loop: the resolver may take its time over the name of the host.
     """
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(None, statistics, private_ip, console_user)
+    return await loop.run_in_executor(None, here.statistics, private_ip, console_user)
 
 
 class Reports:
@@ -41,7 +40,7 @@ class Reports:
         """Return the messages to send now. settings: those of the server's welcome."""
         found: List[wire.AgentMessage] = []
         now = time.monotonic()
-        user = linux.console_user()
+        user = here.console_user()
         if now >= self._due:
             every = float(settings.get("statistics_seconds", DEFAULT_STATISTICS_SECONDS))
             self._due = now + every * (0.9 + 0.2 * random.random())  # noqa: S311 - only spreads load

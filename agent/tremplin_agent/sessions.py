@@ -64,7 +64,7 @@ class Sessions:
         self._send = send
         self._over = over
         self._open: Dict[str, _Open] = {}
-        self._host: Optional[_Host] = None
+        self._host: Optional[SystemHost] = None
         self._watch: Optional[asyncio.Task[None]] = None
         store.save_sessions([])
 
@@ -114,9 +114,9 @@ class Sessions:
             return Code.JUMP_HOST_BUSY
         return Code.PROTOCOL_ERROR if session_id in self._open else None
 
-    def _running_host(self) -> _Host:
+    def _running_host(self) -> SystemHost:
         if self._host is None or self._host.is_over:
-            self._host = _Host(self._setup, self._ended, self._host_lost)
+            self._host = SystemHost(self._setup, self._ended, self._host_lost)
         return self._host
 
     def _ended(self, ended: orders.Ended) -> None:
@@ -127,7 +127,7 @@ class Sessions:
         self._send(wire.SessionEnded(ended.session_id, ended.code, ended.detail))
         self._over(ended.session_id)
 
-    def _host_lost(self, host: _Host) -> None:
+    def _host_lost(self, host: SystemHost) -> None:
         """Take all the sessions of a host that is gone for over."""
         if host is not self._host:
             return
@@ -255,3 +255,9 @@ def _spawn(theirs: socket.socket) -> subprocess.Popen[bytes]:
         stdout=subprocess.DEVNULL,
         pass_fds=[theirs.fileno()],
     )
+
+
+if sys.platform == "win32":
+    from tremplin_agent.platform.windows_sessions import Host as SystemHost
+else:
+    SystemHost = _Host

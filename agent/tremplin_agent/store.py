@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -25,6 +26,9 @@ from typing import Any, Dict, List, Optional
 
 from tremplin_agent import wire
 from tremplin_agent.core.lifecycle import Phase
+
+NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
+"""Windows lets nobody but administrators make symbolic links, and has no such flag."""
 
 
 class StoreError(Exception):
@@ -53,7 +57,7 @@ class State:
 def write_durably(path: Path, content: bytes, mode: int = 0o600) -> None:
     """Replace `path` by `content`, so that a power cut leaves the old or the new file."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | NO_FOLLOW, mode)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -68,7 +72,9 @@ def write_durably(path: Path, content: bytes, mode: int = 0o600) -> None:
 
 
 def sync_directory(path: Path) -> None:
-    """Make the entries of a directory durable."""
+    """Make the entries of a directory durable, where it can be opened for that."""
+    if sys.platform == "win32":
+        return
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

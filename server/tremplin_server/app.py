@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from dataclasses import replace
@@ -19,31 +20,40 @@ from tremplin_agent import __version__
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+import tremplin_server.accounts.access_models
 import tremplin_server.accounts.models
 import tremplin_server.audit.models
 import tremplin_server.clients.models
 import tremplin_server.groups.models
 import tremplin_server.installers.models
+import tremplin_server.mail.models
 import tremplin_server.policies.models
-import tremplin_server.sessions.models  # noqa: F401 - metadata knows what was imported
+import tremplin_server.sessions.models
+import tremplin_server.settings.models
+import tremplin_server.shortcuts.models  # noqa: F401 - metadata knows what was imported
 from tremplin_server import console, i18n, rest
 from tremplin_server.accounts import api as accounts
 from tremplin_server.accounts import key_api, tokens
 from tremplin_server.audit import api as audit
 from tremplin_server.clients import api as clients
 from tremplin_server.clock import Clock, SystemClock
-from tremplin_server.config import Config
+from tremplin_server.config import Config, stated
 from tremplin_server.db import Database, Publisher, SilentPublisher, db, prepare_engine
 from tremplin_server.errors import Denied, TremplinError, Unavailable
 from tremplin_server.gateway import http as probes
 from tremplin_server.groups import api as groups
 from tremplin_server.installers import api as installers
+from tremplin_server.installers.links import PREFIX as LINKS
 from tremplin_server.logging import logger
 from tremplin_server.permissions import READ_PERMISSIONS, Actor, ActorKind, system_actor
 from tremplin_server.policies import api as policies
 from tremplin_server.sessions import api as sessions
 from tremplin_server.sessions import reach_api
 from tremplin_server.sessions.upload import uploads
+from tremplin_server.settings.overlay import Overlay
+from tremplin_server.settings.pages import OVERLAY
+from tremplin_server.shortcuts import api as shortcuts
+from tremplin_server.status import api as status
 
 SECRET_KEY_FILE = "secret_key"  # noqa: S105 - a file's name
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -75,7 +85,7 @@ def create_app(
         SESSION_COOKIE_SECURE=config.tls or config.trusted_proxies > 0,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        PERMANENT_SESSION_LIFETIME=timedelta(hours=12),
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=config.sign_in_hours),
     )
     if config.trusted_proxies:
         hops = config.trusted_proxies
@@ -103,11 +113,13 @@ def _register_features(app: Flask) -> None:
         installers.blp,
         installers.payload_blp,
         clients.blp,
+        shortcuts.blp,
         sessions.blp,
         reach_api.known_hosts,
         reach_api.ssh_config,
         reach_api.bastion,
         audit.blp,
+        status.blp,
     ):
         api.register_blueprint(blueprint)
     app.register_blueprint(accounts.oauth)
@@ -148,7 +160,9 @@ def _open_database(app: Flask, config: Config, clock: Clock, publisher: Publishe
     with app.app_context():
         engine = db.engine
     prepare_engine(engine)
-    app.extensions[rest.EXTENSION] = Database(engine, clock, config, publisher)
+    overlay = Overlay(engine, stated(os.environ))
+    app.extensions[OVERLAY] = overlay
+    app.extensions[rest.EXTENSION] = Database(engine, clock, config, publisher, overlay)
 
 
 # --- every request --------------------------------------------------------------------
@@ -184,11 +198,16 @@ def _register_request_hooks(app: Flask, config: Config) -> None:
         _log.info(
             "request",
             method=request.method,
-            path=request.path,
+            path=_loggable_path(),
             status=response.status_code,
             milliseconds=elapsed,
         )
         return response
+
+
+def _loggable_path() -> str:
+    # The path of an installer's link is its secret.
+    return f"{LINKS}…" if request.path.startswith(LINKS) else request.path
 
 
 def _set_actor_from_bearer() -> None:

@@ -9,6 +9,7 @@ errors (`config.invalid`), never ignored.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -20,7 +21,7 @@ from tremplin_server.errors import TremplinError
 
 PREFIX = "TREMPLIN_"
 FILE_VARIABLE = "TREMPLIN_CONFIG"
-SECRETS = ("secret_key", "database_url")
+SECRETS = ("secret_key", "database_url", "oidc_client_secret", "smtp_password")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,32 @@ class Config:
     uninstalled_records: str = "keep"
     limit_clients: int = 0
     limit_active_clients: int = 0
+    limit_technicians: int = 0
     enrolments_per_second: int = 50
     api_requests_per_second: int = 20
     api_requests_per_hour: int = 15_000
     sign_in_attempts: int = 5
     sign_in_lock_minutes: int = 15
+    sign_in_hours: int = 12
+    password_length: int = 10
+    password_strength: int = 2
+    password_history: int = 5
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = field(default="", repr=False)
+    oidc_name: str = "OpenID Connect"
+    oidc_scopes: tuple[str, ...] = ("openid", "profile", "email")
+    oidc_ca: Path | None = None
+    oidc_create: bool = False
+    oidc_role_claim: str = ""
+    oidc_roles: tuple[str, ...] = ()
+    smtp_host: str = ""
+    smtp_port: int = 587
+    smtp_security: str = "starttls"
+    smtp_user: str = ""
+    smtp_password: str = field(default="", repr=False)
+    smtp_ca: Path | None = None
+    mail_from: str = ""
     strict: bool = False
     session_starts_at_once: int = 20
     session_hours: int = 12
@@ -101,6 +123,7 @@ _CHOICES = {
     "log_format": ("text", "json"),
     "language": ("en", "fr"),
     "uninstalled_records": ("keep", "remove"),
+    "smtp_security": ("starttls", "tls", "none"),
 }
 _AT_LEAST = {
     "port": 1,
@@ -111,9 +134,21 @@ _AT_LEAST = {
     "lost_days": 1,
     "delete_days": 15,
     "session_hours": 1,
+    "sign_in_hours": 1,
+    "password_length": 8,
+    "password_strength": 0,
+    "password_history": 0,
+    "limit_technicians": 0,
     "bastion_port": 1,
+    "smtp_port": 1,
 }
+_AT_MOST = {"password_length": 128, "password_strength": 4, "password_history": 24}
+MAX_COUNT = 1_000_000
+"""What a setting that counts something may be at most."""
 _MAX_PORT = 65535
+_SENDER = re.compile(r"[^\r\n<>@]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+")
+_ROLES = ("administrator", "technician", "auditor")
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def load(environment: Mapping[str, str], file: Path | None = None) -> Config:
@@ -132,6 +167,18 @@ def load(environment: Mapping[str, str], file: Path | None = None) -> Config:
     config = Config(**typed)
     _check(config)
     return config
+
+
+def stated(environment: Mapping[str, str]) -> frozenset[str]:
+    """Return the names that the configuration's file or the environment states."""
+    path = environment.get(FILE_VARIABLE)
+    file = _from_file(Path(path)) if path else {}
+    return frozenset({*file, *_from_environment(environment)})
+
+
+def least(name: str) -> int:
+    """Return the least value that a number of the configuration takes."""
+    return _AT_LEAST.get(name, 0)
 
 
 def _wrong(detail: str) -> TremplinError:
@@ -209,10 +256,10 @@ def _check(config: Config) -> None:
     for name, choices in _CHOICES.items():
         if getattr(config, name) not in choices:
             raise _wrong(f"{name} must be one of {', '.join(choices)}")
-    for name, least in _AT_LEAST.items():
-        if getattr(config, name) < least:
-            raise _wrong(f"{name} must be at least {least}")
+    _check_bounds(config)
     _check_ports(config)
+    _check_oidc(config)
+    _check_mail(config)
     for url in config.public_urls:
         parts = urlsplit(url)
         if parts.scheme != "https" or not parts.hostname:
@@ -223,14 +270,48 @@ def _check(config: Config) -> None:
         raise TremplinError("server.sqlite_workers")
 
 
+def _check_bounds(config: Config) -> None:
+    for name, least in _AT_LEAST.items():
+        if getattr(config, name) < least:
+            raise _wrong(f"{name} must be at least {least}")
+    for name, most in _AT_MOST.items():
+        if getattr(config, name) > most:
+            raise _wrong(f"{name} must be at most {most}")
+
+
 def _check_ports(config: Config) -> None:
-    for name in ("port", "peer_port", "bastion_port"):
+    for name in ("port", "peer_port", "bastion_port", "smtp_port"):
         if getattr(config, name) > _MAX_PORT:
             raise _wrong(f"{name} must be at most {_MAX_PORT}")
     if not all(0 < port <= _MAX_PORT for port in config.session_ports):
         raise _wrong(f"session_ports takes ports from 1 to {_MAX_PORT}")
     if config.bastion and config.bastion_port == config.port:
         raise _wrong("bastion_port must differ from port")
+
+
+def _check_oidc(config: Config) -> None:
+    if not config.oidc_issuer:
+        return
+    parts = urlsplit(config.oidc_issuer)
+    safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+    if not safe or not parts.hostname:
+        raise _wrong("oidc_issuer takes the https:// address of an OpenID provider")
+    if not config.oidc_client_id:
+        raise _wrong("oidc_client_id is needed with oidc_issuer")
+    if "openid" not in config.oidc_scopes:
+        raise _wrong("oidc_scopes must have openid among them")
+    for pair in config.oidc_roles:
+        if pair.rpartition("=")[2] not in _ROLES or not pair.rpartition("=")[0]:
+            raise _wrong(f"oidc_roles takes VALUE=ROLE, ROLE being one of {', '.join(_ROLES)}")
+    if config.oidc_create and not (config.oidc_role_claim and config.oidc_roles):
+        raise _wrong("oidc_create needs oidc_role_claim and oidc_roles, which give the role")
+
+
+def _check_mail(config: Config) -> None:
+    if config.smtp_host and not _SENDER.fullmatch(config.mail_from):
+        raise _wrong("mail_from takes the address that e-mail comes from, needed with smtp_host")
+    if config.smtp_user and config.smtp_security == "none":
+        raise _wrong("smtp_user needs smtp_security starttls or tls: a password goes with it")
 
 
 def from_environment() -> Config:

@@ -7,7 +7,7 @@ configuration, the actor and the notices that go out on the bus after the commit
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -121,6 +121,8 @@ class Database:
     clock: Clock
     config: Config
     publisher: Publisher = field(default_factory=SilentPublisher)
+    overlay: Callable[[Config], Config] | None = None
+    """Lays what the site's settings say over the configuration."""
 
     @contextmanager
     def work(self, actor: Actor, *, read_only: bool = False) -> Iterator[Work]:
@@ -129,8 +131,9 @@ class Database:
         read_only: takes no write lock on SQLite; writing in it is an error there.
         """
         engine = self.engine.execution_options(**{READ_ONLY: True}) if read_only else self.engine
+        config = self.config if self.overlay is None else self.overlay(self.config)
         with Session(engine, expire_on_commit=False) as session:
-            work = Work(session, self.clock, self.config, actor, self.publisher)
+            work = Work(session, self.clock, config, actor, self.publisher)
             yield work
             work.commit()
 

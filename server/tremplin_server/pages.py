@@ -103,8 +103,22 @@ def allow_wasm() -> None:
     g.allow_wasm = True
 
 
+def allow_frames() -> None:
+    """Let this answer show pages of this site in frames."""
+    g.allow_frames = True
+
+
+def embedded() -> bool:
+    """Return whether the page is asked for by a frame; only our own pages may have one."""
+    return request.headers.get("Sec-Fetch-Dest") == "iframe" or "frame" in request.args
+
+
 def _policy() -> str:
     policy = POLICY
+    if "allow_frames" in g:
+        policy += "; frame-src 'self'"
+    if embedded():
+        policy = policy.replace("frame-ancestors 'none'", "frame-ancestors 'self'")
     if "style_nonce" in g:
         policy = policy.replace("style-src 'self'", f"style-src 'self' 'nonce-{g.style_nonce}'")
     if "allow_wasm" in g:
@@ -120,6 +134,8 @@ def protect(response: Response) -> Response:
     """Add the headers that keep a page from being framed, scripted or kept."""
     response.headers.update(HEADERS)
     response.headers["Content-Security-Policy"] = _policy()
+    if embedded():
+        response.headers["X-Frame-Options"] = "SAMEORIGIN"
     if not str(request.endpoint).endswith(".static"):
         response.headers["Cache-Control"] = "no-store"
     return response
@@ -157,6 +173,13 @@ def page_url(number: int, endpoint: str = "") -> str:
     return path + "?" + urlencode({**request.args.to_dict(), "page": number})
 
 
+def sort_url(key: str, now: str) -> str:
+    """Return this request's address sorted by `key`; the other way round if it is already."""
+    path = url_for(str(request.endpoint), **(request.view_args or {}))
+    kept = {name: value for name, value in request.args.to_dict().items() if name != "page"}
+    return path + "?" + urlencode({**kept, "sort": f"-{key}" if now == key else key})
+
+
 def filters(*names: str) -> dict[str, str]:
     """Return the query arguments among `names` that hold something, cut to a sane length."""
     found = {name: request.args.get(name, "").strip()[:255] for name in names}
@@ -168,11 +191,11 @@ def options(pairs: Iterable[tuple[Any, str]]) -> list[SelectChoice]:
     return [SelectChoice(value, label) for value, label in pairs]
 
 
-def attempt(work: Work, form: FlaskForm, act: Callable[[], Any]) -> bool:
+def attempt(work: Work, form: FlaskForm | None, act: Callable[[], Any]) -> bool:
     """Run `act`; put what is Invalid beside its fields, and tell other refusals as a message.
 
     Returns whether it went well; if not, `work` is rolled back. Errors that are not about
-    what was typed or may be done pass through.
+    what was typed or may be done pass through. form: None for a mere button.
     """
     try:
         act()
@@ -180,7 +203,7 @@ def attempt(work: Work, form: FlaskForm, act: Callable[[], Any]) -> bool:
         if error.entry.status not in (403, 409, 422):
             raise
         work.session.rollback()
-        if isinstance(error, Invalid):
+        if isinstance(error, Invalid) and form is not None:
             _spread(form, error)
         else:
             flash(error.text(i18n.language()), "wrong")

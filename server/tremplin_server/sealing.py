@@ -27,19 +27,20 @@ class Unreadable(Exception):
 def seal(config: Config, purpose: str, owner: str, secret: bytes) -> bytes:
     """Return `secret` sealed for `owner`; TremplinError without a secret_key."""
     nonce = secrets.token_bytes(_NONCE_BYTES)
-    return nonce + AESGCM(_key(config, purpose)).encrypt(nonce, secret, owner.encode())
+    return nonce + AESGCM(derived(config, purpose)).encrypt(nonce, secret, owner.encode())
 
 
 def unseal(config: Config, purpose: str, owner: str, sealed: bytes) -> bytes:
     """Return the secret that was sealed for `owner` with the same purpose, or Unreadable."""
     nonce, body = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
     try:
-        return AESGCM(_key(config, purpose)).decrypt(nonce, body, owner.encode())
+        return AESGCM(derived(config, purpose)).decrypt(nonce, body, owner.encode())
     except InvalidTag as error:
         raise Unreadable from error
 
 
-def _key(config: Config, purpose: str) -> bytes:
+def derived(config: Config, purpose: str) -> bytes:
+    """Return the 256-bit key of one purpose; TremplinError without a secret_key."""
     if not config.secret_key:
         raise TremplinError("config.invalid", detail="secret_key is not set")
     return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=purpose.encode()).derive(

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.bench import figures, noticing, real, scale, sessions
+from tests.bench import figures, noticing, pages, real, scale, sessions
 from tests.bench.bench import Bench, Runner, Skipped
 from tests.bench.figures import Figure
 from tests.bench.fleet import raise_file_limit
@@ -33,6 +33,8 @@ BENCHES: dict[str, Runner] = {
     "postgres": scale.postgresql,
     "sessions": sessions.sqlite,
     "sessions-postgres": sessions.postgresql,
+    "console": pages.sqlite,
+    "console-postgres": pages.postgresql,
 }
 MOST_AGENTS = 30_000
 CHECKOUT = Path(__file__).parents[2]

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.browser import axe, front
+
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = (
     "--no-sandbox",
@@ -22,6 +24,7 @@ FLAGS = (
     "--disable-sync",
 )
 SCREENSHOTS = Path(__file__).parents[2] / ".cache" / "screenshots"
+SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -61,6 +64,24 @@ class Visitor:
         return not wide
 
 
+def look(page: Page, name: str) -> None:
+    """Keep what a page shows at both widths, and hold that anybody can use it there.
+
+    Nothing may stick out at the side, and axe-core may find nothing serious. Complaints of
+    the browser, such as a violated policy, fail the test at its end (`visit`).
+    """
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    before = page.viewport_size
+    for size, (width, height) in SIZES.items():
+        page.set_viewport_size({"width": width, "height": height})
+        page.screenshot(path=SCREENSHOTS / f"{name}-{size}.png")
+        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0, f"{name}: {wide} pixels too wide for a {size}"
+        assert axe.findings(page) == [], f"{name}, {size}"
+    if before is not None:
+        page.set_viewport_size(before)
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Debian's chromium without a window."""
@@ -68,6 +89,7 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("CI"):
             pytest.fail("chromium is not installed, and CI must run this")
         pytest.skip("chromium is not installed")
+    front.build()
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield running

@@ -19,6 +19,7 @@ from tremplin_server.permissions import system_actor
 
 from tests import personas, translations
 from tests.boxes import PAYLOADS
+from tests.browser import axe
 from tests.browser.conftest import Visitor
 from tests.serving import Server, servers, until
 from tests.stage import Stage
@@ -84,33 +85,6 @@ def administrator(server: Server, stage: Stage, visit: Visit) -> Visitor:
     return visitor
 
 
-def test_search_filter_and_page(administrator: Visitor) -> None:
-    page = administrator.page
-    expect(page.locator("tbody tr")).to_have_count(25)
-    page.get_by_role("link", name="Next").click()
-    expect(page.locator("tbody tr")).to_have_count(2)
-    page.get_by_label("Search").fill("web07")
-    page.get_by_role("button", name="Search").click()
-    expect(page.locator("tbody tr")).to_have_count(1)
-    page.get_by_role("link", name="Clear").click()
-    page.get_by_label("State").select_option("uninstalled")
-    expect(page.locator("tbody tr .state.uninstalled")).to_have_count(7)
-    administrator.shoot("list-uninstalled")
-
-
-def test_the_list_is_live(administrator: Visitor, server: Server, visit: Visit) -> None:
-    administrator.go("/console?search=web00")
-    expect(administrator.page.locator("[data-live-label]")).to_have_text("Live")
-    other = visit(server.base_url)
-    other.sign_in("administrator", personas.PASSWORD)
-    other.go("/console?search=web00")
-    other.page.locator("tbody a").click()
-    other.page.get_by_label("Name", exact=True).fill("front door")
-    other.page.get_by_role("button", name="Save").click()
-    expect(other.page.get_by_role("status").filter(has_text="Saved.")).to_be_visible()
-    expect(administrator.page.locator("tbody a")).to_have_text("front door", timeout=8000)
-
-
 @pytest.mark.skipif(not PAYLOAD.exists(), reason="the payload was not built")
 @pytest.mark.timeout(180)
 def test_from_an_installer_to_a_host_and_back(administrator: Visitor, place: Path) -> None:
@@ -133,9 +107,10 @@ def test_from_an_installer_to_a_host_and_back(administrator: Visitor, place: Pat
     user = ["--user", "nobody"] if os.getuid() == 0 else []
     words = ["sh", binary, "--install-dir", directory, "--startup", "none", *user]
     subprocess.run(words, check=True, capture_output=True, stdin=subprocess.DEVNULL)
-    administrator.go("/console?search=by+hand")
+    administrator.go("/console?q=by+hand")
     expect(page.locator("tbody .state.online")).to_have_count(1, timeout=60_000)
     page.locator("tbody a").click()
+    page.get_by_role("link", name="Open its own page").click()
     administrator.shoot("client-real")
     page.get_by_role("link", name="Delete…").click()
     page.get_by_label("Reason").fill("the test is over")
@@ -184,24 +159,27 @@ def test_every_page_fits_and_violates_nothing(
         visitor.go(path)
         assert visitor.fits(), path
         visitor.shoot(name + path.replace("/", "-"))
+        assert axe.findings(visitor.page) == [], path
 
 
 def test_both_languages(server: Server, stage: Stage, visit: Visit) -> None:
     french = visit(server.base_url, locale="fr-FR")
     french.sign_in("administrator", personas.PASSWORD)
-    expect(french.page.get_by_role("link", name="Installeurs")).to_be_visible()
+    expect(french.page.get_by_role("link", name="Sessions")).to_be_visible()
     expect(french.page.locator("html")).to_have_attribute("lang", "fr")
+    french.page.locator("#account-menu summary").click()
     french.page.get_by_role("button", name="English").click()
-    expect(french.page.get_by_role("link", name="Installers")).to_be_visible()
+    expect(french.page.get_by_role("link", name="Administration")).to_be_visible()
+    expect(french.page.locator("html")).to_have_attribute("lang", "en")
     expect(french.page).to_have_url(server.base_url + "/console")
 
 
 def test_without_script_everything_is_there(server: Server, stage: Stage, visit: Visit) -> None:
     plain = visit(server.base_url, java_script_enabled=False)
     plain.sign_in("administrator", personas.PASSWORD)
-    expect(plain.page.locator("tbody tr")).to_have_count(25)
-    plain.page.get_by_label("Search").fill("web03")
-    plain.page.get_by_role("button", name="Search").click()
+    expect(plain.page.locator("tbody tr")).to_have_count(27)
+    plain.page.get_by_role("searchbox").fill("web03")
+    plain.page.get_by_role("searchbox").press("Enter")
     plain.page.locator("tbody a").click()
     expect(plain.page.get_by_role("heading", name="web03.lyon.example.net")).to_be_visible()
 

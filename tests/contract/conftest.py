@@ -30,6 +30,7 @@ class Site:
     installer_id: str
     client: int
     bare: int
+    shortcut: int
 
 
 class Contract:
@@ -100,4 +101,14 @@ def site(api: Api, database: Database) -> Site:
         )
         work.session.add_all([bare, full])
         work.session.flush()
-    return Site(group, user, installer["id"], installer["installer_id"], full.id, bare.id)
+    shortcut = api.post(
+        "/jump-item/remote-rdp",
+        {
+            "name": "desk",
+            "hostname": "desk.example.org",
+            "jumpoint_id": full.id,
+            "jump_group_id": group,
+            "tag": "office",
+        },
+    ).json["id"]
+    return Site(group, user, installer["id"], installer["installer_id"], full.id, bare.id, shortcut)

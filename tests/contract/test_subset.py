@@ -22,6 +22,9 @@ LISTS = (
     "/user",
     "/user?username=zoe",
     "/api-account",
+    "/jump-item/remote-rdp",
+    "/jump-item/remote-rdp?name=DESK&hostname=desk.example.org&jumpoint_id={client}&tag=office",
+    "/jump-item/remote-rdp?jump_group_type=shared&jump_group_id={group}&endpoint_id=1",
 )
 ONES = (
     "/jump-client/{client}",
@@ -31,6 +34,7 @@ ONES = (
     "/jump-group/{group}/user/{user}",
     "/user/{user}",
     "/api-account/1",
+    "/jump-item/remote-rdp/{shortcut}",
 )
 MISSING = (
     "/jump-client/999",
@@ -39,6 +43,7 @@ MISSING = (
     "/jump-group/999/user",
     "/user/999",
     "/api-account/999",
+    "/jump-item/remote-rdp/999",
 )
 CHANGES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/jump-client/{client}", {"tag": "other", "jump_policy_id": None, "comments": ""}),
@@ -48,6 +53,8 @@ CHANGES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/jump-group/{group}/user/{user}", {"jump_item_role_id": None}),
     ("/user/{user}", {"public_display_name": "Zoé", "failed_logins": 0}),
     ("/user/{user}", {"password_expiration": "2030-01-01T00:00:00Z"}),
+    ("/jump-item/remote-rdp/{shortcut}", {"quality": "lossless", "session_policy_id": None}),
+    ("/jump-item/remote-rdp/{shortcut}", {"jumpoint_id": 2, "console": True, "domain": ""}),
 )
 INVALID: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("PATCH", "/jump-client/{client}", {"name": ""}),
@@ -61,6 +68,14 @@ INVALID: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("PATCH", "/jump-group/{group}", {"code_name": "no spaces"}),
     ("POST", "/jump-group/{group}/user", {"user_id": 999}),
     ("PATCH", "/user/{user}", {"failed_logins": 1}),
+    ("POST", "/jump-item/remote-rdp", {}),
+    ("POST", "/jump-item/remote-rdp", {"name": "a", "hostname": "b", "jump_group_id": 1}),
+    ("PATCH", "/jump-item/remote-rdp/{shortcut}", {"jumpoint_id": 999}),
+    ("PATCH", "/jump-item/remote-rdp/{shortcut}", {"hostname": "desk\r\nalternate shell:s:x"}),
+    ("PATCH", "/jump-item/remote-rdp/{shortcut}", {"rdp_username": "a\nb"}),
+    ("PATCH", "/jump-item/remote-rdp/{shortcut}", {"quality": "best"}),
+    ("PATCH", "/jump-item/remote-rdp/{shortcut}", {"session_policy_id": 1}),
+    ("POST", "/jump-item/remote-rdp/{shortcut}/copy", {"name": "copy"}),
 )
 
 
@@ -137,8 +152,46 @@ def test_an_installers_life(contract: Contract, api: Api, site: Site) -> None:
     assert (gone.status_code, gone.data) == (204, b"")
 
 
+def test_a_shortcuts_life(contract: Contract, api: Api, site: Site) -> None:
+    everything = {
+        "name": "Accounts",
+        "jumpoint_id": site.client,
+        "hostname": "accounts.example.org",
+        "jump_group_id": site.user,
+        "jump_group_type": "personal",
+        "quality": "performance",
+        "console": True,
+        "ignore_untrusted": True,
+        "tag": "tag",
+        "comments": "comments",
+        "rdp_username": "zoe",
+        "domain": "EXAMPLE",
+        "jump_policy_id": 1,
+        "session_policy_id": 2,
+    }
+    made = contract.check(api.post("/jump-item/remote-rdp", everything))
+    assert made.status_code == 201
+    assert made.headers["Location"].endswith(f"/jump-item/remote-rdp/{made.json['id']}")
+    assert {name: made.json[name] for name in everything} == everything
+    place = {"name": "Copy", "jump_group_id": site.group, "jump_group_type": "shared"}
+    copied = contract.check(api.post(f"/jump-item/remote-rdp/{made.json['id']}/copy", place))
+    assert copied.status_code == 200
+    copy = api.get(f"/jump-item/remote-rdp/{copied.json['destId']}").json
+    assert {name: copy[name] for name in everything} == {**everything, **place}
+    gone = contract.check(api.delete(f"/jump-item/remote-rdp/{made.json['id']}"))
+    assert (gone.status_code, gone.data) == (204, b"")
+
+
+def test_a_shortcut_connects_directly_only_when_that_is_said(api: Api, site: Site) -> None:
+    body = {"name": "Direct", "hostname": "desk", "jump_group_id": site.group}
+    assert api.post("/jump-item/remote-rdp", body).json["errors"].keys() == {"jumpoint_id"}
+    made = api.post("/jump-item/remote-rdp", {**body, "jumpoint_id": None})
+    assert (made.status_code, made.json["jumpoint_id"]) == (201, None)
+
+
 def test_deleting(contract: Contract, api: Api, site: Site) -> None:
     for path in (
+        f"/jump-item/remote-rdp/{site.shortcut}",
         f"/jump-client/{site.client}",
         f"/jump-client/{site.bare}",
         f"/jump-group/{site.group}/user/{site.user}",
@@ -155,6 +208,7 @@ def test_deleting(contract: Contract, api: Api, site: Site) -> None:
     [
         ("JumpClient", "/jump-client/{client}"),
         ("JumpGroup", "/jump-group/{group}"),
+        ("RemoteRdpJumpItem", "/jump-item/remote-rdp/{shortcut}"),
     ],
 )
 def test_every_field_is_there(

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from tremplin_server.rest import API_PREFIX
 
-from tests.personas import Api, api_of
+from tests.personas import PASSWORD, Api, api_of
 
 
 def test_head_is_get_without_a_body(api: Api) -> None:
@@ -108,7 +108,7 @@ def test_integers_are_numbers_in_range(api: Api, value: object) -> None:
     ],
 )
 def test_times(api: Api, text: object, good: bool) -> None:
-    new = {"username": "zoe", "password": "0123456789"}
+    new = {"username": "zoe", "password": PASSWORD}
     names = {"public_display_name": "Zoé", "private_display_name": "Zoé"}
     answer = api.post("/user", {**new, **names, "password_expiration": text})
     if not good:

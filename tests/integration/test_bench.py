@@ -36,7 +36,9 @@ def test_many_agents_on_one_worker_are_measured() -> None:
 def test_help_names_the_benches() -> None:
     done = bench("--help")
     assert done.returncode == 0
-    assert all(name in done.stdout for name in ("sqlite", "postgres", "noticing", "agent"))
+    assert all(
+        name in done.stdout for name in ("sqlite", "postgres", "noticing", "agent", "console")
+    )
 
 
 @pytest.mark.parametrize("words", [("nonsense",), ("sqlite", "--agents", "0")])

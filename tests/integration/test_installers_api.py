@@ -13,6 +13,7 @@ from flask import Flask
 from tremplin_agent.wire import KeyInfo
 from tremplin_server.config import Config
 from tremplin_server.db import Database
+from werkzeug.test import TestResponse
 
 from tests.conftest import MovableClock
 from tests.personas import Api, api_of
@@ -194,13 +195,69 @@ def test_generic_payloads(api: Api) -> None:
     assert api.get("/jump-client/payload/amiga").status_code == 404
 
 
+SLOT = b'TREMPLIN_KEY_INFO="' + b"@" * 1536 + b'"\n'
+
+
+def pe(signed: bool) -> bytes:
+    """Return the beginnings of an EXE of ours, with or without a signature in it."""
+    head = bytearray(b"MZ" + bytes(1022))
+    head[60:64] = (128).to_bytes(4, "little")
+    directory = 128 + 24 + 112 + 32
+    head[directory : directory + 8] = b"\1" * 8 if signed else bytes(8)
+    return bytes(head) + SLOT + b'\nTREMPLIN_VERSION="7.8.9"\n' + bytes(300_000)
+
+
+MSI = bytes.fromhex("d0cf11e0a1b11ae1") + bytes(262_144 - 18) + b'\nTREMPLIN_VERSION="7.8.9"\n'
+
+
+def post(api: Api, platform: str, body: bytes, query: str = "") -> TestResponse:
+    return api.call("POST", f"/jump-client/payload/{platform}{query}", data=body)
+
+
+def test_an_upload_is_offered(api: Api, stage: Stage) -> None:
+    sha256 = hashlib.sha256(MSI).hexdigest()
+    answer = post(api, "windows-64-msi", MSI, f"?sha256={sha256.upper()}")
+    assert answer.status_code == 200, answer.data
+    assert answer.json == {
+        "platform": "windows-64-msi", "version": "7.8.9", "size": len(MSI), "sha256": sha256,
+    }  # fmt: skip
+    assert stage.uploads() == ["windows-64-msi"]
+    made = stage.installer(platform="windows-64-msi")
+    where = f"/jump-client/installer/{made.installer.installer_id}/windows-64-msi"
+    found = api.get(where)
+    assert found.data == MSI, "an MSI is never changed: its signature would not survive it"
+    assert f"{made.installer.installer_id}.msi" in found.headers["Content-Disposition"]
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_only_an_unsigned_exe_is_stamped(api: Api, stage: Stage, signed: bool) -> None:
+    assert post(api, "windows-64", pe(signed)).json["version"] == "7.8.9"
+    made = stage.installer()
+    where = f"/jump-client/installer/{made.installer.installer_id}/windows-64"
+    found = api.get(where).data
+    assert len(found) == len(pe(signed))
+    assert (found == pe(signed)) is signed
+    assert (made.key_info.encode() in found) is not signed
+
+
+def test_what_is_no_installer_is_not_taken(app: Flask, api: Api, tmp_path: Path) -> None:
+    before = sorted(path.name for path in (tmp_path / "payload").iterdir())
+    assert post(api, "windows-64-msi", b"#!/bin/sh\n").status_code == 422
+    assert post(api, "windows-64-msi", MSI, "?sha256=00").status_code == 422
+    assert post(api, "amiga", MSI).status_code == 404
+    lesser = api_of(app, "lesser", perm_configuration=False)
+    assert post(lesser, "windows-64-msi", MSI).status_code == 403
+    assert Api(app, None).call("POST", "/jump-client/payload/windows-64-msi").status_code == 401
+    assert sorted(path.name for path in (tmp_path / "payload").iterdir()) == before
+
+
 ENDPOINTS = [
     ("/jump-client/installer", {"GET", "POST"}),
     ("/jump-client/installer/1", {"GET", "PATCH", "DELETE"}),
     ("/jump-client/installer/1/revoke", {"POST"}),
     ("/jump-client/installer/1/usage", {"GET"}),
     ("/jump-client/payload", {"GET"}),
-    ("/jump-client/payload/linux-64", {"GET"}),
+    ("/jump-client/payload/linux-64", {"GET", "POST"}),
     (f"/jump-client/installer/{'0' * 32}/linux-64", {"GET"}),
 ]
 

@@ -26,6 +26,11 @@ BASE = "https://tremplin.example"
 SIGNED_IN_PAGES = (
     "/console",
     "/console/rows",
+    "/console/tree",
+    "/console/tags",
+    "/console/panel/client:1",
+    "/console/properties",
+    "/console/delete",
     "/console/clients/1",
     "/console/clients/1/facts",
     "/console/clients/1/delete",
@@ -225,33 +230,41 @@ def test_the_list_finds_and_filters(as_user: Callable[[str], Browser], stage: St
     everything = browser.get("/console").text
     assert "web1" in everything
     assert "db1" in everything
-    assert "db1" not in browser.get("/console?search=WEB").text
+    assert "db1" not in browser.get("/console?q=WEB").text
     assert "web1" not in browser.get("/console?state=offline").text
     assert "web1" in browser.get(f"/console?group=shared:{stage.group.id}").text
     assert "web1" not in browser.get("/console?group=personal:1").text
-    assert "No Jump Client matches." in browser.get("/console?search=nothing").text
+    assert "No Jump Item matches." in browser.get("/console?q=nothing").text
     for odd in (
         "state=odd",
         "group=odd",
         "group=shared:x",
+        "group=shared:999",
         "page=x",
         "page=99999999999",
+        "sort=odd",
+        "in=odd",
+        "q=%00",
+        "item=odd",
+        "item=client:999",
+        "method=odd",
         "endpoint=x",
     ):
-        assert browser.get(f"/console?{odd}").status_code == 200
+        assert browser.get(f"/console?{odd}").status_code == 200, odd
 
 
 def test_the_list_is_paged(as_user: Callable[[str], Browser], stage: Stage) -> None:
     made = stage.installer()
-    for number in range(27):
-        stage.online(made, hostname=f"host{number:02}", fingerprint=f"{number:064}")
+    for number in range(102):
+        stage.online(made, hostname=f"host{number:03}", fingerprint=f"{number:064}")
     browser = as_user("administrator")
-    first = browser.get("/console?search=host").text
-    assert "1–25 of 27" in first
-    assert "host25" not in first
-    assert "/console?search=host&amp;page=2" in first
-    assert "host26" in browser.get("/console?search=host&page=2").text
-    assert "/console?search=host&amp;page=2" in browser.get("/console/rows?search=host").text
+    first = browser.get("/console?q=host").text
+    assert "1–100 of 102" in first
+    assert "host100" not in first
+    assert "/console?q=host&amp;page=2" in first
+    assert "host101" in browser.get("/console?q=host&page=2").text
+    assert "host101" in browser.get("/console?q=host&page=77").text
+    assert "101–102 of 102" in browser.get("/console/rows?page=2").text
 
 
 def test_properties_are_changed(as_user: Callable[[str], Browser], stage: Stage) -> None:
@@ -274,7 +287,7 @@ def test_properties_are_changed(as_user: Callable[[str], Browser], stage: Stage)
     assert (record.name, record.tag, record.external_id) == ("front", "web", "front.example")
     assert record.max_offline_minutes == 60
     refused = browser.post(path, path, **{**form, "name": "", "max_offline_minutes": "x"}).text
-    assert refused.count('class="wrong"') == 2
+    assert refused.count('class="invalid-feedback"') == 2
     other = stage.online(hostname="other", fingerprint="c" * 64).client_id
     taken = f"/console/clients/{other}"
     assert "has this external id" in browser.post(taken, taken, **form).text
@@ -392,7 +405,7 @@ def test_the_form_says_what_is_wrong(as_user: Callable[[str], Browser], stage: S
     form = {**USUAL, "jump_group": "shared:999", "valid_duration": "5", "max_uses": "0"}
     answer = browser.post("/login/jump-clients/new", "/login/jump-clients/new", **form)
     assert answer.status_code == 422
-    assert answer.text.count('class="wrong"') == 3
+    assert answer.text.count('class="invalid-feedback"') == 3
 
 
 def test_the_download_is_the_stamped_payload(

@@ -13,7 +13,8 @@ from typing import List, NoReturn, Optional
 from tremplin_agent.codes import Code
 from tremplin_agent.installer import arguments, checks, payload
 from tremplin_agent.installer.install import SIGNALS, Installer
-from tremplin_agent.installer.report import Refusal, Reporter
+from tremplin_agent.installer.report import Reporter
+from tremplin_agent.refusal import Refusal
 
 
 def main(words: Optional[List[str]] = None) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tremplin_agent.codes import Code
 from tremplin_agent.installer.checks import ACCOUNT, Runner
-from tremplin_agent.installer.report import Refusal
+from tremplin_agent.refusal import Refusal
 from tremplin_agent.store import write_durably
 
 REGISTRY = Path("/var/lib/tremplin-jump-client")

@@ -11,8 +11,8 @@ from typing import Any, Dict, List, NoReturn, Type
 from tremplin_agent import __version__
 from tremplin_agent.codes import FAILURES, Code
 from tremplin_agent.installer.help import Words, words
-from tremplin_agent.installer.report import Refusal
 from tremplin_agent.parameters import BY_NAME, PARAMETERS, Kind, Parameter, check
+from tremplin_agent.refusal import Refusal
 
 STDIN_LIMIT = 16 * 1024
 

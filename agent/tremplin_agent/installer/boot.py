@@ -14,8 +14,8 @@ from typing import Dict, List, Optional
 
 from tremplin_agent.codes import Code
 from tremplin_agent.installation import Installation
-from tremplin_agent.installer.report import Refusal
 from tremplin_agent.platform import linux_boot
+from tremplin_agent.refusal import Refusal
 from tremplin_agent.store import write_durably
 
 COMMAND_SECONDS = 60

@@ -16,8 +16,9 @@ from typing import List, Optional, Tuple
 from tremplin_agent.codes import Code
 from tremplin_agent.installation import SYSTEM_DIRECTORY, USER_DIRECTORY
 from tremplin_agent.installer.arguments import Arguments
-from tremplin_agent.installer.report import Refusal, Reporter
+from tremplin_agent.installer.report import Reporter
 from tremplin_agent.platform import linux, linux_boot
+from tremplin_agent.refusal import Refusal
 from tremplin_agent.wire import KeyInfo, WireError
 
 ACCOUNT = "tremplin-jc"

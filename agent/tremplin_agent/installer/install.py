@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import re
 import secrets
 import shutil
 import signal
@@ -22,22 +21,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import List, Optional
 
-from tremplin_agent.codes import FAILURES, Code
+from tremplin_agent.codes import Code
 from tremplin_agent.installation import FACTS_FILE, Installation
 from tremplin_agent.installer import accounts, boot, payload, scripts
 from tremplin_agent.installer.arguments import Arguments
 from tremplin_agent.installer.checks import Plan, Runner, check_place
 from tremplin_agent.installer.leftovers import LOCK, sweep, take_lock
-from tremplin_agent.installer.report import Refusal, Reporter
+from tremplin_agent.installer.report import Reporter
 from tremplin_agent.parameters import BY_NAME
 from tremplin_agent.platform.linux_boot import service_name
+from tremplin_agent.refusal import Refusal, enrolment_refusal
 from tremplin_agent.store import sync_directory, write_durably
 
 ENROL_SECONDS = 90
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """They end an installation, but not its undoing."""
-
-_FLAG = re.compile(r"--[a-z][a-z-]*")
 
 
 class Installer:
@@ -198,7 +196,7 @@ class Installer:
             last = (result.stderr.strip().splitlines() or ["it gives no reason"])[-1]
             raise Refusal(Code.INSTALL_INTERNAL, detail=f"enrolment failed: {last}") from None
         if outcome["code"]:
-            raise _enrolment_refusal(outcome["code"], outcome["detail"])
+            raise enrolment_refusal(outcome["code"], outcome["detail"])
 
     def _agent(
         self, command: str, directory: Path, as_runner: bool
@@ -268,19 +266,6 @@ def _refusal_of(error: OSError, path: Path) -> Refusal:
             Code.INSTALL_DIR_NOT_WRITABLE, path=path, detail=error.strerror or str(error)
         )
     return Refusal(Code.INSTALL_INTERNAL, detail=str(error))
-
-
-def _enrolment_refusal(code: str, detail: str) -> Refusal:
-    """Return the failure for what the server answered. detail: the server's own words."""
-    try:
-        known = Code(code)
-    except ValueError:
-        known = Code.INSTALL_INTERNAL
-    if known not in FAILURES:
-        return Refusal(Code.INSTALL_SERVER_UNREACHABLE, detail=f"{code} {detail}".strip())
-    named = _FLAG.search(detail)
-    flag = named.group() if named else "?"
-    return Refusal(known, parameter=flag, detail=detail.replace(f"{flag}: ", "", 1) or code)
 
 
 def _sync_tree(directory: Path) -> None:

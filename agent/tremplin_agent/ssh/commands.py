@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Awaitable, Callable, Dict, List, Optional, Sequence
+from typing import Any, Awaitable, Callable, Dict, Optional, Sequence
 
 import asyncssh
 
 from tremplin_agent.recordings import DIRECTORY, recording_name
-from tremplin_agent.ssh import descriptors, terminal
-from tremplin_agent.ssh.login import Login
-from tremplin_agent.ssh.processes import Child, Reaper
+from tremplin_agent.ssh.machine import Machine, Running, Size
 from tremplin_agent.ssh.recording import Recording
-from tremplin_agent.ssh.terminal import Size, Terminal
 from tremplin_agent.terms import Capability, Terms
 
 REFUSED_STATUS = 126
@@ -26,8 +22,7 @@ NO_FILES = "this session may not transfer files"
 _LINGER_SECONDS = 0.1
 """How long a terminal whose program has ended may be silent before it is closed, where
 something in the background holds it open."""
-_SIGNALS = ("ABRT", "ALRM", "FPE", "HUP", "ILL", "INT", "KILL", "PIPE", "QUIT", "SEGV", "TERM",
-            "USR1", "USR2", "CONT", "STOP", "TSTP", "WINCH")  # fmt: skip
+_CHUNK = 128 * 1024
 _GONE = (OSError, asyncssh.Error)
 """What a write to a channel or a program that is gone raises."""
 
@@ -51,14 +46,12 @@ class Commands:
     """
 
     def __init__(
-        self, session_id: str, terms: Terms, login: Login, var: Path, reaper: Reaper,
-        drained: Drained,
+        self, session_id: str, terms: Terms, machine: Machine, var: Path, drained: Drained,
     ) -> None:  # fmt: skip
         self._session_id = session_id
         self._terms = terms
-        self._login = login
+        self._machine = machine
         self._recordings = var / DIRECTORY
-        self._reaper = reaper
         self._drained = drained
         self._terminals = 0
         self._running: Dict[asyncio.Future[None], Process] = {}
@@ -120,46 +113,40 @@ class Commands:
             own["TERM"] = process.term_type or "dumb"
         return own
 
-    def _start(self, process: Process, streams: List[int], in_terminal: bool) -> Child:
-        program = self._login.program(process.command, process.env, self._environment(process))
-        return self._reaper.start(program, streams, in_terminal)
-
     # --- in a terminal ----------------------------------------------------------------
 
     async def _in_terminal(self, process: Process) -> None:
         size = Size(*process.term_size)
-        pair = terminal.opened(size, process.term_modes)
+        running = self._machine.in_terminal(
+            process.command, process.env, self._environment(process), size, process.term_modes
+        )
         try:
-            try:
-                child = self._start(process, [pair.theirs] * 3, True)
-            finally:
-                os.close(pair.theirs)
             recording = self._recording(size, process.term_type or "")
             try:
-                await self._until_over(process, child, pair, recording)
+                await self._until_over(process, running, recording)
             finally:
                 if recording is not None:
                     recording.finish()
         finally:
-            os.close(pair.ours)
-        await _tell_exit(process, child)
+            running.close()
+        await _tell_exit(process, running)
 
     async def _until_over(
-        self, process: Process, child: Child, pair: Terminal, recording: Optional[Recording]
+        self, process: Process, running: Running, recording: Optional[Recording]
     ) -> None:
         """Return once the program, the terminal or the channel is over."""
 
         def resized(size: Size) -> None:
-            terminal.resize(pair.ours, size)
+            running.resize(size)
             if recording is not None:
                 recording.resized(size)
 
-        screen = _Screen(pair.ours, recording)
-        feeding = asyncio.ensure_future(_feed(process, child, pair.ours, resized))
+        screen = _Screen(running, recording)
+        feeding = asyncio.ensure_future(_feed(process, running, resized))
         showing = asyncio.ensure_future(screen.show(lambda data: self._send(process.stdout, data)))
         closed = asyncio.ensure_future(process.wait_closed())
         try:
-            await _first_of(child.ended, closed)
+            await _first_of(running.ended, closed)
             while not (showing.done() or closed.done() or screen.is_quiet()):
                 await asyncio.wait({showing, closed}, timeout=_LINGER_SECONDS)
         finally:
@@ -170,7 +157,7 @@ class Commands:
             return None
         self._terminals += 1
         path = self._recordings / recording_name(self._session_id, self._terminals)
-        environment = {"TERM": term, "SHELL": self._login.shell}
+        environment = {"TERM": term, "SHELL": self._machine.login.shell}
         try:
             self._recordings.mkdir(mode=0o700, exist_ok=True)
             return Recording(path, size, self._terms.record_bytes, environment)
@@ -181,35 +168,27 @@ class Commands:
     # --- with pipes -------------------------------------------------------------------
 
     async def _in_pipes(self, process: Process) -> None:
-        pipes = [descriptors.big_pipe() for _ in range(3)]
-        (their_in, our_in), (our_out, their_out), (our_err, their_err) = pipes
-        theirs, ours = [their_in, their_out, their_err], [our_in, our_out, our_err]
-        for descriptor in ours:
-            os.set_blocking(descriptor, False)
+        running = self._machine.in_pipes(process.command, process.env, self._environment(process))
         try:
-            try:
-                child = self._start(process, theirs, False)
-            finally:
-                _close(theirs)
-            feeding = asyncio.ensure_future(_feed(process, child, ours.pop(0)))
+            feeding = asyncio.ensure_future(_feed(process, running))
             reading = [
-                asyncio.ensure_future(self._copy(our_out, process.stdout)),
-                asyncio.ensure_future(self._copy(our_err, process.stderr)),
+                asyncio.ensure_future(self._copy(running.read, process.stdout)),
+                asyncio.ensure_future(self._copy(running.read_errors, process.stderr)),
             ]
             # As with sshd, what holds the pipes open keeps the channel open.
-            done = asyncio.ensure_future(_both(reading, child.ended, process))
+            done = asyncio.ensure_future(_both(reading, running.ended, process))
             closed = asyncio.ensure_future(process.wait_closed())
             try:
                 await _first_of(done, closed)
             finally:
                 await _stopped(feeding, done, closed, *reading)
         finally:
-            _close(ours)
-        await _tell_exit(process, child)
+            running.close()
+        await _tell_exit(process, running)
 
-    async def _copy(self, descriptor: int, to: Any) -> None:
+    async def _copy(self, read: Callable[[], Awaitable[bytes]], to: Any) -> None:
         while True:
-            output = await descriptors.read(descriptor)
+            output = await read()
             if not output:
                 return
             await self._send(to, output)
@@ -223,8 +202,8 @@ class Commands:
 class _Screen:
     """Shows what a terminal puts out."""
 
-    def __init__(self, ours: int, recording: Optional[Recording]) -> None:
-        self._ours = ours
+    def __init__(self, running: Running, recording: Optional[Recording]) -> None:
+        self._running = running
         self._recording = recording
         self._waiting_since = float("inf")
 
@@ -232,7 +211,7 @@ class _Screen:
         """Record and send all output until the terminal is hung up."""
         while True:
             self._waiting_since = time.monotonic()
-            output = await descriptors.read(self._ours)
+            output = await self._running.read()
             self._waiting_since = float("inf")
             if not output:
                 return
@@ -257,66 +236,57 @@ async def _both(
 
 
 async def _feed(
-    process: Process,
-    child: Child,
-    descriptor: int,
-    resized: Optional[Callable[[Size], None]] = None,
+    process: Process, running: Running, resized: Optional[Callable[[Size], None]] = None
 ) -> None:
     """Give the program its input, signals and sizes until the channel says that is all.
 
-    resized: set for a terminal, whose descriptor stays open; a pipe is closed at the end.
+    resized: set for a terminal.
     """
     taken = True
     try:
         while True:
-            data = await _next_input(process, child, resized)
+            data = await _next_input(process, running, resized)
             if not data:
                 return
             if taken:
                 # What a program does not want to read must not stop its signals.
-                taken = await _is_taken(descriptor, data)
+                taken = await _is_taken(running, data)
     finally:
-        if resized is None:
-            os.close(descriptor)
+        running.close_input()
 
 
 async def _next_input(
-    process: Process, child: Child, resized: Optional[Callable[[Size], None]]
+    process: Process, running: Running, resized: Optional[Callable[[Size], None]]
 ) -> bytes:
     """Return the next input, signals and sizes before it carried out; nothing at the end."""
     while True:
         try:
-            data: bytes = await process.stdin.read(descriptors.CHUNK)
+            data: bytes = await process.stdin.read(_CHUNK)
             return data
         except asyncssh.TerminalSizeChanged as change:
             if resized is not None:
                 resized(Size(change.width, change.height, change.pixwidth, change.pixheight))
         except asyncssh.SignalReceived as wanted:
-            _signal(child, str(wanted.signal))
+            running.signal(str(wanted.signal))
         except asyncssh.BreakReceived:
             continue
         except _GONE:
             return b""
 
 
-async def _is_taken(descriptor: int, data: bytes) -> bool:
+async def _is_taken(running: Running, data: bytes) -> bool:
     try:
-        await descriptors.write(descriptor, data)
+        await running.write(data)
     except OSError:
         return False
     return True
 
 
-def _signal(child: Child, name: str) -> None:
-    if name in _SIGNALS:
-        child.signal(signal.Signals[f"SIG{name}"])
-
-
-async def _tell_exit(process: Process, child: Child) -> None:
+async def _tell_exit(process: Process, running: Running) -> None:
     """Send the exit status, or the signal that ended the program."""
-    if not child.ended.done():
+    if not running.ended.done():
         return
-    status = child.ended.result()
+    status = running.ended.result()
     with suppress(*_GONE):
         if status >= 0:
             process.exit(status)
@@ -336,8 +306,3 @@ async def _stopped(*tasks: asyncio.Future[Any]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _close(opened: List[int]) -> None:
-    for descriptor in opened:
-        os.close(descriptor)

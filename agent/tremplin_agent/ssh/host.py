@@ -20,7 +20,7 @@ from typing import Callable, Dict, Optional
 
 from tremplin_agent.codes import Code
 from tremplin_agent.journal import set_up
-from tremplin_agent.ssh import orders, processes, session
+from tremplin_agent.ssh import orders, posix, processes, session
 from tremplin_agent.store import StoreError
 from tremplin_agent.tls import Untrusted
 
@@ -177,7 +177,7 @@ class Host:
             processes.set_name("tremplin-sessio")
             processes.adopt_orphans()
             processes.die_with(host)
-            session.run(shared, order, channel)
+            posix.run(shared, order, channel)
             status = 0
         except BaseException:
             log.exception("session %s", order.session_id)

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any, Dict, Optional
 
 from tremplin_agent.recordings import OPEN_SUFFIX
-from tremplin_agent.ssh.terminal import Size
+from tremplin_agent.ssh.machine import Size
+from tremplin_agent.store import NO_FOLLOW
 
 MARGIN = 256
 """Bytes kept back for the line that says that the recording stops here."""
 CUT = "the recording is full"
+_BINARY: int = getattr(os, "O_BINARY", 0)
+"""Windows would write two bytes for each end of a line."""
 
 
 class Recording:
@@ -28,7 +31,7 @@ class Recording:
         self._left = limit - MARGIN
         self._began = time.monotonic()
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW | _BINARY
         self._file: Optional[int] = os.open(self._open, flags, 0o600)
         head = {
             "version": 2,

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from tremplin_agent import __version__
 from tremplin_agent.core.identity import Identity
 from tremplin_agent.ssh.commands import NO_FILES, Commands, refuse
+from tremplin_agent.ssh.files import system_files
 from tremplin_agent.terms import Capability, Terms
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -64,17 +65,6 @@ def _public_keys(terms: Terms) -> List[asyncssh.SSHKey]:
     return found
 
 
-class Files(asyncssh.SFTPServer):
-    """Files of the agent's user. It ends with a status, as scp wants to see."""
-
-    def __init__(self, chan: asyncssh.SSHServerChannel[bytes]) -> None:
-        super().__init__(chan)
-        self._own_channel = chan
-
-    def exit(self) -> None:
-        self._own_channel.exit(0)
-
-
 def _no_files(channel: asyncssh.SSHServerChannel[bytes]) -> asyncssh.SFTPServer:
     """Refuse to transfer files: a refused subsystem alone could not say why."""
     refuse(channel, NO_FILES)
@@ -108,7 +98,7 @@ async def serve(
         server_host_keys=[key],
         server_version=f"Tremplin_{__version__}",
         process_factory=commands.serve,
-        sftp_factory=Files if files else _no_files,
+        sftp_factory=system_files() if files else _no_files,
         allow_scp=False,
         encoding=None,
         line_editor=False,

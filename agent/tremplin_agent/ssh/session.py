@@ -1,24 +1,15 @@
-"""One session, in a process of its own: from the server's order to the last process.
-
-    python -m tremplin_agent.ssh.session VAR < OPEN
-
-serves one session without a session host: OPEN is the line of an `orders.Open`.
-"""
+"""One session, in a process of its own: from the server's order to the last process."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import signal
-import socket
 import ssl
-import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional, Set
+from typing import Any, Callable, Optional, Set
 
 import asyncssh
 
@@ -26,16 +17,12 @@ from tremplin_agent.codes import Code
 from tremplin_agent.core.identity import Identity
 from tremplin_agent.ssh import orders, tunnel
 from tremplin_agent.ssh.commands import Commands
-from tremplin_agent.ssh.login import login
-from tremplin_agent.ssh.notice import show_notice
-from tremplin_agent.ssh.processes import Reaper
+from tremplin_agent.ssh.machine import Machine
 from tremplin_agent.ssh.server import host_key, serve
 from tremplin_agent.store import Store, StoreError
 from tremplin_agent.terms import Terms
 from tremplin_agent.tls import NoAnswer, Untrusted, kept_context
 
-UMASK = 0o022
-"""What files of a login have; the agent's own are for nobody else."""
 _FINISH_SECONDS = 5.0
 
 log = logging.getLogger("tremplin.session")
@@ -62,29 +49,20 @@ def resources(setup: orders.Setup, url: str) -> Resources:
 
 
 class Session:
-    """One session.
+    """One session, on a machine that is for it alone."""
 
-    channel: its other end orders `Close`; when that end is gone, so is the agent.
-    """
-
-    def __init__(self, shared: Resources, order: orders.Open, channel: socket.socket) -> None:
+    def __init__(self, shared: Resources, order: orders.Open, machine: Machine) -> None:
         self._shared = shared
         self._order = order
         self._terms = Terms.from_json(order.terms)
-        self._channel = channel
+        self._machine = machine
         self._lines = orders.Lines()
         self._connection: Optional[asyncssh.SSHServerConnection] = None
         self._stopped: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def live(self) -> orders.Ended:
         """Serve until the end; return it once nothing of the session is left."""
-        loop = asyncio.get_running_loop()
-        os.umask(UMASK)
-        user = login(self._shared.var)
-        os.chdir(user.home)
-        reaper = Reaper(loop)
-        loop.add_signal_handler(signal.SIGTERM, self._stop, Code.SESSION_REMOVED.value)
-        loop.add_reader(self._channel, self._told)
+        self._machine.listen(self._told, lambda: self._stop(Code.SESSION_REMOVED.value))
         order = self._order
         try:
             way = await tunnel.opened(order.url, order.session_id, order.token, self._shared.tls)
@@ -94,27 +72,21 @@ class Session:
             detail = str(error) or type(error).__name__
             return orders.Ended(order.session_id, Code.JUMP_INTERNAL.value, detail)
         if self._terms.notice:
-            show_notice(self._terms.notice, reaper)
+            self._machine.show_notice(self._terms.notice)
         commands = Commands(
-            order.session_id, self._terms, user, self._shared.var, reaper, way.drained
+            order.session_id, self._terms, self._machine, self._shared.var, way.drained
         )
         code = await self._until_over(way, commands)
-        await self._end(way, reaper, commands, code)
+        await self._end(way, commands, code)
         return orders.Ended(order.session_id, code)
 
     def _stop(self, code: str) -> None:
         if not self._stopped.done():
             self._stopped.set_result(code)
 
-    def _told(self) -> None:
-        try:
-            received = self._channel.recv(65536)
-        except BlockingIOError:
-            return
-        except OSError:
-            received = b""
+    def _told(self, received: bytes) -> None:
+        """Take what the agent's main process says; nothing when it is gone."""
         if not received:
-            asyncio.get_running_loop().remove_reader(self._channel)
             self._stop(Code.SESSION_REMOVED.value)
         for order in self._lines.feed(received):
             if isinstance(order, orders.Close):
@@ -193,42 +165,25 @@ class Session:
         with suppress(asyncio.CancelledError):
             await serving
 
-    async def _end(self, way: tunnel.Tunnel, reaper: Reaper, commands: Commands, code: str) -> None:
+    async def _end(self, way: tunnel.Tunnel, commands: Commands, code: str) -> None:
         closing = asyncio.ensure_future(way.end(code))
-        await reaper.end_all()
+        await self._machine.end_all()
         with suppress(asyncio.TimeoutError):
             await asyncio.wait_for(commands.finished(), _FINISH_SECONDS)
         await closing
 
 
-def run(shared: Resources, order: orders.Open, channel: socket.socket) -> None:
-    """Serve a session to its end in this process, and say on `channel` how it ended."""
-    channel.setblocking(False)
+def run(shared: Resources, order: orders.Open, machine: Callable[[], Machine]) -> orders.Ended:
+    """Serve a session to its end in this process; return how it ended.
+
+    machine: called once the event loop runs.
+    """
 
     async def live() -> orders.Ended:
-        return await Session(shared, order, channel).live()
+        return await Session(shared, order, machine()).live()
 
     try:
-        ended = asyncio.run(live())
+        return asyncio.run(live())
     except Exception as error:
         log.exception("session %s", order.session_id)
-        ended = orders.Ended(order.session_id, Code.JUMP_INTERNAL.value, str(error))
-    channel.setblocking(True)
-    with suppress(OSError):
-        channel.sendall(orders.encode(ended))
-
-
-def main() -> int:
-    """Serve the session that stdin orders, with the agent's directory as argument."""
-    order = orders.decode(sys.stdin.buffer.readline())
-    if len(sys.argv) != 2 or not isinstance(order, orders.Open):
-        return 2
-    ours, theirs = socket.socketpair()
-    run(resources(orders.Setup(sys.argv[1]), order.url), order, theirs)
-    theirs.close()
-    sys.stdout.buffer.write(ours.recv(65536))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        return orders.Ended(order.session_id, Code.JUMP_INTERNAL.value, str(error))

@@ -8,6 +8,8 @@ import struct
 import termios
 from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
 
+from tremplin_agent.ssh.machine import Size
+
 _IUTF8 = 0o40000
 """Missing in Python's `termios`."""
 
@@ -33,15 +35,6 @@ _FLAGS: Dict[int, Tuple[int, int]] = {
     92: (_CONTROL, termios.PARENB), 93: (_CONTROL, termios.PARODD),
 }  # fmt: skip
 _NO_CHARACTER = 255
-
-
-class Size(NamedTuple):
-    """Columns and rows, then the same in pixels or 0."""
-
-    columns: int
-    rows: int
-    width: int = 0
-    height: int = 0
 
 
 class Terminal(NamedTuple):

@@ -52,6 +52,7 @@ class ActionModule(ActionBase):
             return dict(result, failed=True, msg=str(error))
         shown = decided.pop("diff")
         result.update(decided, record=own, changed=decided["action"] != plan.NOTHING)
+        result["properties"] = plan.properties(wanted, decided["directory"], given["own_key"])
         result["parameters"] = plan.parameters(wanted, decided["directory"], given["own_key"])
         result["diff"] = {
             side: json.dumps(shown[side], indent=2, sort_keys=True) + "\n"

@@ -24,14 +24,19 @@ def generic(client: Client, platform: str, dest: str, check_mode: bool) -> dict[
 
     Processes that want the same file wait for each other, and it is fetched once.
     """
-    wanted = _published(client, platform)
+    offered = _published(client, platform)
+    wanted = str(offered["sha256"])
+
+    def result(digest: str, changed: bool) -> dict[str, Any]:
+        return dict(_result(dest, digest, changed), version=offered.get("version", ""))
+
     if checksum(dest) == wanted:
-        return _result(dest, wanted, changed=False)
+        return result(wanted, changed=False)
     if check_mode:
-        return _result(dest, wanted, changed=True)
+        return result(wanted, changed=True)
     with _locked(dest):
         if checksum(dest) == wanted:
-            return _result(dest, wanted, changed=False)
+            return result(wanted, changed=False)
         answer = client.download(f"/jump-client/payload/{platform}")
         found = hashlib.sha256(answer.body).hexdigest()
         if found != answer.headers.get(CHECKSUM_HEADER, wanted):
@@ -39,7 +44,7 @@ def generic(client: Client, platform: str, dest: str, check_mode: bool) -> dict[
                 f"the file for {platform} was damaged on its way: its checksum is {found}"
             )
         _write(dest, answer.body, 0o644)
-    return _result(dest, found, changed=True)
+    return result(found, changed=True)
 
 
 def stamped(client: Client, path: str, dest: str, check_mode: bool) -> dict[str, Any]:
@@ -78,12 +83,12 @@ def minutes_left(timestamp: str, now: datetime | None = None) -> float:
     return (end - (now or datetime.now(timezone.utc))).total_seconds() / 60.0
 
 
-def _published(client: Client, platform: str) -> str:
-    offered = {item["platform"]: item["sha256"] for item in client.get("/jump-client/payload")}
+def _published(client: Client, platform: str) -> dict[str, Any]:
+    offered = {item["platform"]: item for item in client.get("/jump-client/payload")}
     if platform not in offered:
         names = ", ".join(sorted(offered)) or "none"
         raise TremplinError(f"the server has no installer for {platform} (it has: {names})")
-    return str(offered[platform])
+    return dict(offered[platform])
 
 
 def _result(dest: str, digest: str, changed: bool) -> dict[str, Any]:

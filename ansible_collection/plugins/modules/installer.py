@@ -112,7 +112,7 @@ options:
   platform:
     description: Platform of the hosts.
     type: str
-    choices: [linux-64, linux-arm64]
+    choices: [linux-64, linux-arm64, windows-64, windows-64-msi]
     default: linux-64
   dest:
     description: With O(state=fetched), path of the file on the controller. Its directory is made
@@ -169,6 +169,10 @@ installers:
 dest:
   description: Path of the file.
   returned: when O(state) is V(fetched)
+  type: str
+version:
+  description: Version of the file.
+  returned: O(state=fetched) without O(installer_id)
   type: str
 checksum:
   description: SHA-256 of the file.
@@ -259,6 +263,9 @@ def _extended(module, client):
     return dict(
         changed=bool(changed), diff=shown, installer=made, installer_id=made["installer_id"]
     )
+
+
+PLATFORMS = ["linux-64", "linux-arm64", "windows-64", "windows-64-msi"]
 
 
 def fetched(module, client):
@@ -352,7 +359,7 @@ def main():
             on_duplicate=dict(type="str", choices=["replace", "keep_both", "refuse"]),
             allow_takeover=dict(type="bool"),
             allow_overrides=dict(type="list", elements="str", choices=list(OVERRIDES)),
-            platform=dict(type="str", choices=["linux-64", "linux-arm64"], default="linux-64"),
+            platform=dict(type="str", choices=PLATFORMS, default="linux-64"),
             dest=dict(type="path"),
             **records.PROPERTY_OPTIONS,
         ),

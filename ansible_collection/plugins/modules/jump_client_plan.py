@@ -126,6 +126,11 @@ start:
   description: Whether the Jump Client has to be started.
   returned: success
   type: bool
+properties:
+  description: Properties of the MSI on a Windows host, without key info.
+  returned: success
+  type: list
+  elements: str
 parameters:
   description: Arguments of the installer, without key info.
   returned: success

@@ -24,6 +24,7 @@ CONNECTED = ("online", "disabled")
 """States of a record whose agent is connected; who disabled it is on the host, and obeyed."""
 
 LAYOUT = ("user", "scope", "startup")
+WINDOWS = "windows-64-msi"
 SWITCHES = ("jc_ephemeral", "online_install")
 HOST_PARAMETERS = ("user", "scope", "startup", "online_install")
 RECORD_PARAMETERS = (
@@ -123,6 +124,18 @@ def parameters(wanted: dict[str, Any], directory: str, own_key: bool) -> list[st
         if name not in SWITCHES:
             arguments.append(str(value))
     return arguments
+
+
+def properties(wanted: dict[str, Any], directory: str, own_key: bool) -> list[str]:
+    """Return the properties of the MSI on a Windows host, but the key info; see `parameters`."""
+    values: dict[str, Any] = {"INSTALLDIR": directory}
+    if wanted.get("online_install"):
+        values["ONLINE_INSTALL"] = 1
+    for name in RECORD_PARAMETERS if own_key else ():
+        value = wanted.get(name)
+        if value is not None and not (name in SWITCHES and not value):
+            values[name.upper()] = 1 if name in SWITCHES else value
+    return ['{}="{}"'.format(name, str(value).replace('"', '""')) for name, value in values.items()]
 
 
 def _target(host: dict[str, Any], wanted: dict[str, Any]) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tremplin_server.accounts import key_cli, passwords, programs, service
+from tremplin_server.accounts import key_cli, passwords, programs, service, web_sessions
 from tremplin_server.accounts.models import ApiAccount, User
 from tremplin_server.permissions import Role
 from tremplin_server.shell import (
@@ -145,6 +145,17 @@ def set_password(
     click.echo(f"user {user.username} has a new password")
     if given is None:
         click.echo(f"password, shown only now: {password}")
+
+
+@user_group.command("sign-out")
+@click.argument("username")
+@pass_site
+def sign_out_user(site: Site, username: str) -> None:
+    """Sign a user out of every browser and of the bastion, at once."""
+    with site.work() as work:
+        user = service.named(work, username)
+        count = web_sessions.end_all(work, user.id)
+    click.echo(f"user {user.username} is signed out of {count} browsers")
 
 
 @user_group.command("delete")

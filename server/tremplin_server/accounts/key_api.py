@@ -1,4 +1,4 @@
-"""The API of SSH keys and second factors."""
+"""The API of SSH keys, second factors and the browsers in which people are signed in."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from flask import Response
 from flask.views import MethodView
 
 from tremplin_server import rest
-from tremplin_server.accounts import programs, service, ssh_keys, totp
+from tremplin_server.accounts import programs, service, ssh_keys, totp, web_sessions
 from tremplin_server.accounts.api import api_accounts, users
 from tremplin_server.accounts.models import SshKey
-from tremplin_server.accounts.schemas import SshKeyBody, SshKeyNew
+from tremplin_server.accounts.schemas import SshKeyBody, SshKeyNew, WebSessionBody
 from tremplin_server.accounts.ssh_keys import Owner
 from tremplin_server.db import Work
 
@@ -109,6 +109,37 @@ class UserFactor(MethodView):
         """Take away the second factor of somebody who lost it."""
         with rest.writing() as work:
             totp.remove(work, service.get(work, id).id)
+
+
+@users.route("/<int:id>/web-session")
+class WebSessions(MethodView):
+    """The browsers in which a user is signed in."""
+
+    @users.arguments(rest.Query, location="query")
+    @users.response(200, WebSessionBody(many=True), headers=rest.PAGE_HEADERS)
+    def get(self, _filters: dict[str, Any], id: int) -> Response:
+        """List the browsers in which a user is signed in, the last seen first."""
+        with rest.reading() as work:
+            return rest.page(
+                work, web_sessions.query(work, service.get(work, id).id), WebSessionBody
+            )
+
+    @users.response(204)
+    def delete(self, id: int) -> None:
+        """Sign a user out everywhere, at once."""
+        with rest.writing() as work:
+            web_sessions.end_all(work, service.get(work, id).id)
+
+
+@users.route("/<int:id>/web-session/<int:session_id>")
+class OneWebSession(MethodView):
+    """One browser in which a user is signed in."""
+
+    @users.response(204)
+    def delete(self, id: int, session_id: int) -> None:
+        """Sign a user out of one browser, at once."""
+        with rest.writing() as work:
+            web_sessions.end(work, service.get(work, id).id, session_id)
 
 
 @api_accounts.route("/<int:id>/ssh-key")

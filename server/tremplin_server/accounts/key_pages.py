@@ -14,7 +14,7 @@ from wtforms import PasswordField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
 from tremplin_server import pages, rest
-from tremplin_server.accounts import passwords, ssh_keys, totp
+from tremplin_server.accounts import own_pages, passwords, ssh_keys, totp
 from tremplin_server.accounts.pages import CodeForm
 from tremplin_server.i18n import gettext as _
 from tremplin_server.i18n import lazy_gettext as _l
@@ -83,9 +83,10 @@ def second_factor() -> ResponseReturnValue:
     form = CodeForm()
     if form.validate_on_submit():
         with rest.writing() as work:
-            if pages.attempt(work, form, lambda: totp.confirm(work, form.code.data)):
+            codes: list[str] = []
+            if pages.attempt(work, form, lambda: codes.extend(totp.confirm(work, form.code.data))):
                 flash(_("The second factor is set up."), "good")
-                return redirect(url_for("key_pages.second_factor"))
+                return own_pages.show_codes(codes)
     return render_template(
         "accounts/second_factor.html", form=form, setup=setup, picture=_picture(setup.uri)
     )
@@ -103,7 +104,7 @@ def remove_second_factor() -> ResponseReturnValue:
         with rest.writing() as work:
             if pages.attempt(work, form, lambda: totp.remove_own(work, form.password.data)):
                 flash(_("The second factor was removed."), "good")
-                return redirect(url_for("key_pages.index"))
+                return redirect(url_for("own_pages.index"))
     return cast(
         ResponseReturnValue,
         render_template("accounts/second_factor.html", form=form, setup=None),

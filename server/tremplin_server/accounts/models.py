@@ -39,6 +39,10 @@ class User(Model):
     created_at: Mapped[datetime]
     session_epoch: Mapped[int] = mapped_column(default=0)
     """Part of every sign-in cookie: raising it signs the person out everywhere."""
+    theme: Mapped[str] = mapped_column(String(8), default="", server_default="")
+    """light, dark, or empty: what the system of the reader prefers."""
+    console_columns: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """Names of the columns of the console's list, with commas; empty: the usual ones."""
 
 
 class ApiAccount(Model):

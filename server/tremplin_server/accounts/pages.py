@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from flask import Flask, flash, redirect, render_template, request, session, url_for
@@ -16,11 +16,11 @@ from wtforms import PasswordField, StringField
 from wtforms.validators import EqualTo, InputRequired, Length
 
 from tremplin_server import i18n, pages, rest
-from tremplin_server.accounts import passwords, service
+from tremplin_server.accounts import passwords, service, web_sessions
+from tremplin_server.accounts.access_models import Way
 from tremplin_server.accounts.models import User
-from tremplin_server.audit import service as audit
 from tremplin_server.db import Work
-from tremplin_server.errors import TremplinError
+from tremplin_server.errors import Invalid, TremplinError
 from tremplin_server.i18n import gettext as _
 from tremplin_server.i18n import lazy_gettext as _l
 from tremplin_server.permissions import Actor, system_actor
@@ -35,25 +35,29 @@ blp = pages.blueprint("account_pages", __name__, signed_in=False)
 class SignedIn(UserMixin):  # type: ignore[misc] # the package has no types
     """Somebody who is signed in, as the pages need to know it.
 
-    id: of the user and of the cookie: raising the account's epoch makes the cookie void.
+    id: the token of the cookie, whose row `web_session` is the number of.
     """
 
     id: str
+    web_session: int
     name: str
     role: str
     language: str
+    theme: str
     actor: Actor
     must_change_password: bool
     must_add_factor: bool
 
     @classmethod
-    def of(cls, work: Work, user: User) -> SignedIn:
+    def of(cls, work: Work, user: User, token: str, web_session: int) -> SignedIn:
         """Return what is known of `user`, whose request this is."""
         return cls(
-            id=f"{user.id}:{user.session_epoch}",
+            id=token,
+            web_session=web_session,
             name=user.private_display_name,
             role=str(user.role),
             language=service.language_of(user),
+            theme=user.theme,
             actor=service.actor_of_user(user, request.remote_addr or ""),
             must_change_password=service.must_change_password(work, user),
             must_add_factor=user.two_factor_required and not user.two_factor_enabled,
@@ -80,8 +84,8 @@ class CodeForm(FlaskForm):  # type: ignore[misc] # the package has no types
 
     code = StringField(
         _l("Code of your authenticator app"),
-        [InputRequired(), Length(max=16)],
-        render_kw={"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True},
+        [InputRequired(), Length(max=64)],
+        render_kw={"autocomplete": "one-time-code", "autofocus": True},
     )
 
 
@@ -93,7 +97,7 @@ class PasswordForm(FlaskForm):  # type: ignore[misc] # the package has no types
     )
     new_password = PasswordField(
         _l("New password"),
-        [InputRequired(), Length(passwords.MIN_LENGTH, passwords.MAX_LENGTH)],
+        [InputRequired(), Length(max=passwords.MAX_LENGTH)],
         render_kw={"autocomplete": "new-password"},
     )
     again = PasswordField(
@@ -101,6 +105,15 @@ class PasswordForm(FlaskForm):  # type: ignore[misc] # the package has no types
         [EqualTo("new_password", _l("The two new passwords differ."))],
         render_kw={"autocomplete": "new-password"},
     )
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        least = rest.current_database().config.password_length
+        self.new_password.description = _(
+            "At least %(count)s characters. Several words that have nothing to do with each "
+            "other are easy to keep in mind and hard to guess.",
+            count=least,
+        )
 
 
 def register(app: Flask) -> None:
@@ -112,15 +125,18 @@ def register(app: Flask) -> None:
     manager.user_loader(_load)
 
 
-def _load(cookie_id: str) -> SignedIn | None:
-    number, _colon, epoch = cookie_id.partition(":")
-    if not (number.isdecimal() and epoch.isdecimal()):
-        return None
+def _load(token: str) -> SignedIn | None:
+    address = request.remote_addr or ""
     with rest.current_database().work(system_actor("sign-in"), read_only=True) as work:
-        user = work.session.get(User, int(number))
-        if user is None or not user.enabled or user.session_epoch != int(epoch):
+        found = web_sessions.holder(work, token)
+        if found is None:
             return None
-        return SignedIn.of(work, user)
+        known = SignedIn.of(work, found.user, token, found.session.id)
+    if found.stale:
+        seen = Actor(known.actor.kind, known.actor.name, known.actor.id, address)
+        with rest.current_database().work(seen) as work:
+            web_sessions.touch(work, known.web_session)
+    return known
 
 
 def local_path(wanted: str) -> str:
@@ -150,61 +166,77 @@ def sign_in() -> ResponseReturnValue:
 @blp.route("/login/code", methods=["GET", "POST"])
 def code() -> ResponseReturnValue:
     """Ask whoever gave the right password for the second factor."""
-    user_id = _waiting_user()
-    if user_id is None:
+    user_id, way = _waiting_user()
+    if not user_id:
         return redirect(url_for("account_pages.sign_in", next=request.args.get("next")))
     form = CodeForm()
     message, status = "", 200
     if form.validate_on_submit():
         try:
-            with _asking(f"user {user_id}") as work:
-                return _let_in(work, service.authenticate_code(work, user_id, form.code.data))
+            with asking(f"user {user_id}") as work:
+                user = service.authenticate_code(work, user_id, form.code.data)
+                return let_in(work, user, way, request.args.get("next", ""))
         except TremplinError as error:
             message, status = error.text(i18n.language()), error.entry.status
     return render_template("accounts/code.html", form=form, message=message), status
 
 
 def _sign_in(username: str, password: str) -> ResponseReturnValue:
-    with _asking(username[:64]) as work:
+    with asking(username[:64]) as work:
         user = service.authenticate(work, username, password)
-        if not user.two_factor_enabled:
-            return _let_in(work, user)
-    session[_WAITING] = [user.id, int(time.time())]
-    return redirect(url_for("account_pages.code", next=request.args.get("next")))
+        return go_on(work, user, Way.PASSWORD)
 
 
-def _asking(name: str) -> AbstractContextManager[Work]:
+def go_on(work: Work, user: User, way: Way, wanted: str | None = None) -> ResponseReturnValue:
+    """Let in who was recognised, or ask for the code of who has a second factor.
+
+    wanted: the path to go to then; the request's `next` when it is None.
+    """
+    wanted = request.args.get("next", "") if wanted is None else wanted
+    if not user.two_factor_enabled:
+        return let_in(work, user, way, wanted)
+    session[_WAITING] = [user.id, int(time.time()), way.value]
+    return redirect(url_for("account_pages.code", next=wanted or None))
+
+
+def asking(name: str) -> AbstractContextManager[Work]:
     """Open a unit of work of somebody who is not signed in yet."""
     asking = Actor(system_actor().kind, name, source_ip=request.remote_addr or "")
     return rest.current_database().work(asking)
 
 
-def _waiting_user() -> int | None:
-    """Return whose right password was typed here a moment ago."""
-    user_id, since = session.get(_WAITING) or (None, 0)
-    return user_id if time.time() - since < _WAITING_SECONDS else None
+def _waiting_user() -> tuple[int, Way]:
+    """Return who was recognised here a moment ago, and how; 0 for nobody."""
+    user_id, since, way = session.get(_WAITING) or (0, 0, Way.PASSWORD.value)
+    return (user_id if time.time() - since < _WAITING_SECONDS else 0), Way(way)
 
 
-def _let_in(work: Work, user: User) -> ResponseReturnValue:
+def let_in(work: Work, user: User, way: Way, wanted: str) -> ResponseReturnValue:
+    """Sign `user` in at this browser and go where the person wanted to go."""
     work.actor = service.actor_of_user(user, work.actor.source_ip)
-    audit.record(work, "user.signed_in", "user", user.id, user.username)
-    known = SignedIn.of(work, user)
+    made, token = web_sessions.begin(work, user, way, request.user_agent.string)
+    known = SignedIn.of(work, user, token, made.id)
+    _forget_all_but_language(kept=not known.language)
+    login_user(known)
+    return redirect(local_path(wanted))
+
+
+def _forget_all_but_language(*, kept: bool = True) -> None:
+    """Empty the cookie: nothing of one person is left for the next at this browser."""
     language = session.get("language")
     session.clear()
-    if language:
+    if language and kept:
         session["language"] = language
-    login_user(known)
-    return redirect(local_path(request.args.get("next", "")))
 
 
 @blp.post("/logout")
 def sign_out() -> ResponseReturnValue:
     """Forget who is signed in."""
-    language = session.get("language")
+    if current_user.is_authenticated:
+        with rest.current_database().work(current_user.actor) as work:
+            web_sessions.leave(work, current_user.id)
     logout_user()
-    session.clear()
-    if language:
-        session["language"] = language
+    _forget_all_but_language()
     return redirect(url_for("account_pages.sign_in"))
 
 
@@ -220,10 +252,24 @@ def password() -> ResponseReturnValue:
             if pages.attempt(
                 work,
                 form,
-                lambda: service.change_own_password(
-                    work, form.password.data, form.new_password.data
-                ),
+                lambda: _change_password(work, form),
             ):
-                flash(_("The password was changed."), "good")
-                return redirect("/console")
+                flash(_("The password was changed. Other browsers were signed out."), "good")
+                forced = current_user.must_change_password
+                return redirect("/console" if forced else url_for("own_pages.index"))
     return render_template("accounts/password.html", form=form)
+
+
+def _change_password(work: Work, form: PasswordForm) -> None:
+    try:
+        service.change_own_password(
+            work,
+            form.password.data,
+            form.new_password.data,
+            session_id=current_user.web_session,
+        )
+    except Invalid as error:
+        if error.fields == {"password": [service.WRONG_PASSWORD]}:
+            raise
+        # What is wrong with a new password belongs beside the field of the new one.
+        raise Invalid({"new_password": error.fields["password"]}) from error

@@ -34,7 +34,7 @@ class UserChange(ma.Schema):
     username = _text(1, 64)
     password = fields.String(
         load_only=True,
-        validate=validate.Length(min=passwords.MIN_LENGTH, max=passwords.MAX_LENGTH),
+        validate=validate.Length(min=1, max=passwords.MAX_LENGTH),
     )
     public_display_name = _text(1, 64)
     private_display_name = _text(1, 64)
@@ -55,7 +55,7 @@ class UserNew(UserChange):
     password = fields.String(
         required=True,
         load_only=True,
-        validate=validate.Length(min=passwords.MIN_LENGTH, max=passwords.MAX_LENGTH),
+        validate=validate.Length(min=1, max=passwords.MAX_LENGTH),
     )
     public_display_name = _text(1, 64, required=True)
     private_display_name = _text(1, 64, required=True)
@@ -117,6 +117,18 @@ class SshKeyBody(ma.Schema):
     comment = fields.String()
     created_at = Timestamp()
     last_used = Timestamp(allow_none=True)
+
+
+class WebSessionBody(ma.Schema):
+    """A browser in which a user is signed in. browser: what it calls itself."""
+
+    id = Integer(dump_only=True)
+    way = fields.String()
+    source_ip = fields.String()
+    browser = fields.String()
+    created_at = Timestamp()
+    seen_at = Timestamp()
+    expires_at = Timestamp()
 
 
 class ApiAccountQuery(Query):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Select, Table, func, select
+from sqlalchemy import Select, Table, func, or_, select
 
-from tremplin_server.accounts import ownership, passwords, totp
+from tremplin_server.accounts import ownership, password_policy, passwords, totp, web_sessions
 from tremplin_server.accounts.models import User
 from tremplin_server.accounts.tokens import actor_of_api_account
 from tremplin_server.audit import service as audit
@@ -18,12 +18,21 @@ from tremplin_server.permissions import ROLE_PERMISSIONS, Actor, ActorKind, Perm
 
 LOCAL_PROVIDER_ID = 1
 """The one security provider there is: the accounts of this site."""
+WRONG_PASSWORD = "The current password is wrong."  # noqa: S105 - a sentence
 
 
 def actor_of_user(user: User, source_ip: str) -> Actor:
     """Return the actor of a person, with the permissions of the role."""
     permissions = ROLE_PERMISSIONS[Role(user.role)]
     return Actor(ActorKind.USER, user.username, user.id, source_ip, permissions)
+
+
+def acting_user(work: Work) -> User:
+    """Return the account of the acting person; TremplinError (auth.required) for a program."""
+    user = work.session.get(User, work.actor.id) if work.actor.kind is ActorKind.USER else None
+    if user is None:
+        raise TremplinError("auth.required")
+    return user
 
 
 def authenticate(work: Work, username: str, password: str) -> User:
@@ -123,14 +132,18 @@ def must_change_password(work: Work, user: User) -> bool:
     return user.password_reset_next_login or expired
 
 
-def change_own_password(work: Work, old: str, new: str) -> User:
-    """Give the acting user a new password; Invalid when the old one is wrong."""
-    user = work.session.get(User, work.actor.id) if work.actor.kind is ActorKind.USER else None
-    if user is None or not passwords.matches(user.password_hash, old):
-        raise Invalid({"password": ["The current password is wrong."]})
-    _set_password(user, new)
+def change_own_password(work: Work, old: str, new: str, *, session_id: int = 0) -> User:
+    """Give the acting user a new password; Invalid when the old one is wrong.
+
+    Every other browser is signed out: session_id is the one that stays.
+    """
+    user = acting_user(work)
+    if not passwords.matches(user.password_hash, old):
+        raise Invalid({"password": [WRONG_PASSWORD]})
+    password_policy.take(work, user, new)
     user.password_reset_next_login = False
     user.password_expiration = None
+    web_sessions.end_all(work, user.id, but=session_id)
     audit.record(work, "user.password_changed", "user", user.id, user.username)
     return user
 
@@ -155,6 +168,36 @@ def query(
     if security_provider_id not in (None, LOCAL_PROVIDER_ID):
         found = found.where(User.id == 0)
     return found
+
+
+def search(work: Work, text: str = "", role: str = "", state: str = "") -> Select[User]:
+    """Return the accounts that a person looks for; needs accounts.read.
+
+    text: in a name or address. state: enabled, disabled or locked. What is empty or
+    unknown narrows nothing.
+    """
+    work.actor.require(Permission.ACCOUNTS_READ)
+    found = select(User)
+    if text:
+        columns = (User.username, User.private_display_name, User.email_address)
+        found = found.where(
+            or_(*(func.lower(c).contains(text.lower(), autoescape=True) for c in columns))
+        )
+    if role:
+        found = found.where(User.role == role)
+    if state == "locked":
+        found = found.where(User.locked_until > work.now())
+    elif state in ("enabled", "disabled"):
+        found = found.where(User.enabled if state == "enabled" else ~User.enabled)
+    return found
+
+
+def ordered(query: Select[User], sort: str) -> Select[User]:
+    """Return `query` in the order of `sort`: username, role or seen, `-` for the other way."""
+    columns = {"role": User.role, "seen": User.last_authentication}
+    column: Any = columns.get(sort.lstrip("-"), func.lower(User.username))
+    order = column.desc().nulls_last() if sort.startswith("-") else column.asc().nulls_first()
+    return query.order_by(order, User.id)
 
 
 def get(work: Work, user_id: int) -> User:
@@ -186,7 +229,7 @@ def create(
 ) -> User:
     """Add an account; needs accounts.write. other: further columns of `User`.
 
-    Raises Conflict (account.exists) or Invalid (a password that is too short or too long).
+    Raises Conflict (account.exists) or Invalid (a password that the site's policy refuses).
     """
     work.actor.require(Permission.ACCOUNTS_WRITE)
     _require_free_name(work, username)
@@ -199,7 +242,7 @@ def create(
         session_epoch=0,
         **other,
     )
-    _set_password(user, password)
+    password_policy.take(work, user, password)
     work.session.add(user)
     work.session.flush()
     audit.record(work, "user.created", "user", user.id, user.username, role=user.role)
@@ -226,9 +269,9 @@ def update(work: Work, user_id: int, changes: dict[str, Any]) -> User:
     if changed.get("failed_logins") == 0:
         user.locked_until = None
     if password is not None:
-        _set_password(user, password)
+        password_policy.take(work, user, password)
     if password is not None or {"role", "enabled"} & changed.keys():
-        user.session_epoch += 1
+        web_sessions.end_all(work, user.id)
     if changed or password is not None:
         work.session.flush()
         detail = {k: _jsonable(v) for k, v in changed.items()}
@@ -261,18 +304,6 @@ def administrators(work: Work) -> int:
     return work.session.scalar(found) or 0
 
 
-def _set_password(user: User, password: str) -> None:
-    if not passwords.MIN_LENGTH <= len(password) <= passwords.MAX_LENGTH:
-        raise Invalid(
-            {
-                "password": [
-                    f"Length must be between {passwords.MIN_LENGTH} and {passwords.MAX_LENGTH}."
-                ]
-            }
-        )
-    user.password_hash = passwords.hashed(password)
-
-
 def _require_free_name(work: Work, username: str) -> None:
     taken = select(User.id).where(same_text(User.username, username))
     if work.session.scalar(taken) is not None:
@@ -298,6 +329,8 @@ def _jsonable(value: Any) -> Any:
 
 __all__ = [
     "LOCAL_PROVIDER_ID",
+    "WRONG_PASSWORD",
+    "acting_user",
     "actor_of_api_account",
     "actor_of_user",
     "administrators",

@@ -15,7 +15,7 @@ import pyotp
 from sqlalchemy import update
 
 from tremplin_server import sealing
-from tremplin_server.accounts import passwords
+from tremplin_server.accounts import passwords, recovery
 from tremplin_server.accounts.models import Totp, User
 from tremplin_server.audit import service as audit
 from tremplin_server.db import Work
@@ -69,8 +69,11 @@ def pending(work: Work) -> Setup | None:
     return Setup(secret, _totp(secret).provisioning_uri(name=user.username, issuer_name=ISSUER))
 
 
-def confirm(work: Work, code: str) -> None:
-    """Make the acting user's new secret count; Invalid (`code`) when the code is wrong."""
+def confirm(work: Work, code: str) -> list[str]:
+    """Make the acting user's new secret count; return recovery codes, told only here.
+
+    Raises Invalid (`code`) when the code is wrong.
+    """
     user = _acting_user(work)
     found = work.session.get(Totp, user.id)
     if found is None or user.two_factor_enabled or not _spend(work, found, code):
@@ -78,6 +81,20 @@ def confirm(work: Work, code: str) -> None:
     user.two_factor_enabled = True
     work.session.flush()
     audit.record(work, "user.totp_enabled", "user", user.id, user.username)
+    return recovery.renew(work, user)
+
+
+def renew_recovery_codes(work: Work, password: str) -> list[str]:
+    """Give the acting user new recovery codes; Invalid when the password is wrong.
+
+    Raises Conflict (totp.missing) without a second factor, which they would stand in for.
+    """
+    user = _acting_user(work)
+    if not user.two_factor_enabled:
+        raise Conflict("totp.missing")
+    if not passwords.matches(user.password_hash, password):
+        raise Invalid({"password": ["The current password is wrong."]})
+    return recovery.renew(work, user)
 
 
 def remove(work: Work, user_id: int) -> bool:
@@ -103,6 +120,7 @@ def _remove(work: Work, user_id: int) -> bool:
         return False
     confirmed, user.two_factor_enabled = user.two_factor_enabled, False
     work.session.delete(found)
+    recovery.drop(work, user.id)
     work.session.flush()
     if confirmed:
         audit.record(work, "user.totp_removed", "user", user.id, user.username)
@@ -110,9 +128,14 @@ def _remove(work: Work, user_id: int) -> bool:
 
 
 def accept(work: Work, user: User, code: str) -> bool:
-    """Return whether `code` is the person's right code now, and use it up."""
+    """Return whether `code` is the person's right code now, and use it up.
+
+    A recovery code does as well as one of the app.
+    """
     found = work.session.get(Totp, user.id)
-    return found is not None and user.two_factor_enabled and _spend(work, found, code)
+    if found is None or not user.two_factor_enabled:
+        return False
+    return _spend(work, found, code) or recovery.spend(work, user, code)
 
 
 def _spend(work: Work, found: Totp, code: str) -> bool:

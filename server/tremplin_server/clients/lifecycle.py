@@ -87,6 +87,12 @@ def is_lost(state: State, last_seen: datetime | None, now: datetime, lost_days: 
     return now - last_seen > timedelta(days=lost_days)
 
 
+def is_outdated(state: State, agent_version: str, current: str) -> bool:
+    """Return whether an agent runs another version than the one this server hands out."""
+    gone = state in (State.UNINSTALLED, State.REMOVING, State.PENDING)
+    return bool(agent_version) and agent_version != current and not gone
+
+
 def offline_limit_minutes(
     delete_days: int, *, max_offline_minutes: int, ephemeral: bool, pinned_forever: bool
 ) -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, UnaryExpression, and_, func, or_
+from sqlalchemy import ColumnElement, Select, UnaryExpression, and_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from tremplin_server.clients.lifecycle import State
-from tremplin_server.clients.models import JumpClient
+from tremplin_server.clients.models import ClientSearch, JumpClient
 from tremplin_server.db import Work, same_text
 from tremplin_server.errors import Invalid
 
@@ -42,7 +42,6 @@ SORTS = (
     "last_seen",
 )
 """What `sort` takes, with `-` in front for the other way round."""
-_SEARCHED = (*TEXTS, "comments")
 
 
 def narrow(work: Work, query: Select[JumpClient], **wanted: Any) -> Select[JumpClient]:
@@ -96,13 +95,8 @@ def _state(work: Work, value: str) -> ColumnElement[bool]:
 
 
 def _search(words: str) -> ColumnElement[bool]:
-    found = []
-    for word in words.lower().split():
-        columns = [getattr(JumpClient, name) for name in _SEARCHED]
-        found.append(
-            or_(*(func.lower(column).contains(word, autoescape=True) for column in columns))
-        )
-    return and_(True, *found)
+    wanted = (ClientSearch.text.contains(word, autoescape=True) for word in words.lower().split())
+    return JumpClient.id.in_(select(ClientSearch.client_id).where(and_(True, *wanted)))
 
 
 def _order(sort: str | None) -> list[UnaryExpression[Any]]:

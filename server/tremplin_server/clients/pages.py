@@ -1,15 +1,14 @@
-"""The pages of Jump Clients: list, one client, removing it, what was removed."""
+"""The pages of Jump Clients: one client, removing it, what was removed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from tremplin_server import pages, rest
-from tremplin_server.clients import listing, measures, service, tombstones
+from tremplin_server.clients import measures, service, tombstones
 from tremplin_server.clients.forms import PropertiesForm, ReasonForm
 from tremplin_server.clients.lifecycle import State, is_lost
 from tremplin_server.clients.models import JumpClient
@@ -19,38 +18,6 @@ from tremplin_server.i18n import gettext as _
 from tremplin_server.permissions import Permission
 
 blp = pages.blueprint("client_pages", __name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A line of the list. state: `lost` among the states of the record."""
-
-    client: JumpClient
-    state: str
-    group: str
-
-
-@blp.get("/console")
-def index() -> ResponseReturnValue:
-    """Show the Jump Clients that the user sees."""
-    chosen = _chosen()
-    with rest.reading() as work:
-        return render_template(
-            "clients/index.html",
-            chosen=chosen,
-            page=_listed(work, chosen),
-            groups=groups.choices(work),
-            states=listing.STATES,
-            live_url=url_for("client_pages.rows", **_again(chosen)),
-        )
-
-
-@blp.get("/console/rows")
-def rows() -> ResponseReturnValue:
-    """Answer the list's lines alone, for a page that is open."""
-    chosen = _chosen()
-    with rest.reading() as work:
-        return render_template("clients/_rows.html", chosen=chosen, page=_listed(work, chosen))
 
 
 @blp.route("/console/clients/<int:client_id>", methods=["GET", "POST"])
@@ -83,7 +50,7 @@ def delete(client_id: int) -> ResponseReturnValue:
             name = service.get(work, client_id).name
             service.delete(work, client_id, form.reason.data)
         flash(_("%(name)s was deleted.", name=name), "good")
-        return redirect(url_for("client_pages.index"))
+        return redirect("/console")
     return _removal(client_id, form)
 
 
@@ -116,28 +83,6 @@ def close_tombstone(tombstone_id: int) -> ResponseReturnValue:
         tombstones.close(work, tombstone_id)
     flash(_("Closed."), "good")
     return redirect(url_for("client_pages.tombstones_page", open="1"))
-
-
-def _chosen() -> dict[str, str]:
-    chosen = pages.filters("search", "group", "state")
-    if chosen.get("state") not in (None, *listing.STATES):
-        del chosen["state"]
-    return chosen
-
-
-def _again(chosen: dict[str, str]) -> dict[str, Any]:
-    return {**chosen, "page": request.args.get("page")}
-
-
-def _listed(work: Work, chosen: dict[str, str]) -> pages.Page:
-    wanted: dict[str, Any] = {k: chosen[k] for k in ("search", "state") if k in chosen}
-    group = groups.parse(chosen.get("group", ""))
-    if group:
-        wanted["jump_group_type"], wanted["jump_group_id"] = group
-    found = pages.page_of(work, service.query(work, sort="name", **wanted))
-    labels = groups.labels(work, found.rows)
-    made = [Row(row, _label(work, row), labels[groups.value_of(row)]) for row in found.rows]
-    return pages.Page(made, found.number, found.last, found.total)
 
 
 def _label(work: Work, client: JumpClient) -> str:

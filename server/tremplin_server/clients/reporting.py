@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, func, select, update
 from tremplin_agent import wire
 
 from tremplin_server.audit import service as audit
-from tremplin_server.clients import facts, removal
+from tremplin_server.clients import facts, history, removal
 from tremplin_server.clients.lifecycle import Event, State, after
 from tremplin_server.clients.models import JumpClient, UnknownKey
 from tremplin_server.clients.presence import CLIENTS
@@ -31,7 +31,7 @@ _UPDATE = (
 
 
 def statistics(work: Work, values_by_client: Mapping[int, Mapping[str, Any]]) -> None:
-    """Write the statistics of a batch of clients in two statements.
+    """Write the statistics of a batch of clients in a few statements.
 
     What a client did not send stays as it was; unknown clients are left out.
     """
@@ -47,6 +47,8 @@ def statistics(work: Work, values_by_client: Mapping[int, Mapping[str, Any]]) ->
         rows.append({"row_id": row.id, "now": work.now(), **new})
     if rows:
         work.session.connection().execute(_UPDATE, rows)
+        told = {row["row_id"]: row["new_statistics"] for row in rows}
+        history.note(work, {key: values for key, values in told.items() if values})
 
 
 def user_changed(work: Work, client_id: int, console_user: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from flask import Flask, g, make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -11,18 +11,35 @@ from flask_babel import format_datetime, format_decimal, format_timedelta
 from flask_login import current_user
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
+from markupsafe import Markup, escape
 
 from tremplin_server import i18n, pages, rest
-from tremplin_server.accounts import key_pages
+from tremplin_server.accounts import (
+    key_pages,
+    oidc_pages,
+    own_pages,
+    preferences,
+    program_pages,
+    user_pages,
+)
 from tremplin_server.accounts import pages as accounts
 from tremplin_server.audit import pages as audit
 from tremplin_server.clients import pages as clients
-from tremplin_server.console import words
+from tremplin_server.console import administration, words
 from tremplin_server.errors import TremplinError
+from tremplin_server.groups import admin_pages as groups
+from tremplin_server.installers import link_pages
 from tremplin_server.installers import pages as installers
+from tremplin_server.jump_items import item_pages
+from tremplin_server.jump_items import pages as jump_items
 from tremplin_server.permissions import Permission
+from tremplin_server.policies import admin_pages as policies
+from tremplin_server.reports import pages as reports
 from tremplin_server.sessions import file_pages, reach_pages
 from tremplin_server.sessions import pages as sessions
+from tremplin_server.settings import pages as settings
+from tremplin_server.shortcuts import pages as shortcuts
+from tremplin_server.status import pages as status
 
 blp = pages.blueprint(
     "console",
@@ -40,12 +57,26 @@ def register(app: Flask) -> None:
     app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None)
     CSRFProtect(app)
     accounts.register(app)
+    oidc_pages.register(app, app.extensions[rest.EXTENSION].config)
     for part in (
         blp,
         accounts.blp,
         key_pages.blp,
+        oidc_pages.blp,
+        own_pages.blp,
+        status.blp,
+        user_pages.blp,
+        program_pages.blp,
+        groups.blp,
+        policies.blp,
         clients.blp,
+        jump_items.blp,
+        shortcuts.blp,
+        settings.blp,
+        reports.blp,
+        item_pages.blp,
         installers.blp,
+        link_pages.blp,
         sessions.blp,
         file_pages.blp,
         reach_pages.blp,
@@ -55,9 +86,17 @@ def register(app: Flask) -> None:
     app.register_error_handler(CSRFError, _expired)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
-        moment=_moment, ago=_ago, bytes=_bytes, duration=_duration, seconds=_seconds
+        moment=_moment,
+        ago=_ago,
+        bytes=_bytes,
+        duration=_duration,
+        seconds=_seconds,
+        thousands=_thousands,
+        breakable=_breakable,
     )
-    app.jinja_env.globals.update(page_url=pages.page_url, words=words, Permission=Permission)
+    app.jinja_env.globals.update(
+        page_url=pages.page_url, sort_url=pages.sort_url, words=words, Permission=Permission
+    )
     app.context_processor(_context)
 
 
@@ -75,7 +114,7 @@ def error_page(error: TremplinError) -> ResponseReturnValue:
 @blp.get("/")
 def home() -> ResponseReturnValue:
     """Send whoever comes to the front door to the list of Jump Clients."""
-    return redirect(url_for("client_pages.index"))
+    return redirect(url_for("console_pages.index"))
 
 
 @blp.post("/login/language")
@@ -84,6 +123,20 @@ def language() -> ResponseReturnValue:
     chosen = request.form.get("language", "")
     if chosen in i18n.LANGUAGES:
         session["language"] = chosen
+        if current_user.is_authenticated:
+            with rest.current_database().work(current_user.actor) as work:
+                preferences.set_language(work, chosen)
+    return redirect(accounts.local_path(request.form.get("next", "")))
+
+
+@blp.post("/login/theme")
+def theme() -> ResponseReturnValue:
+    """Keep the chosen appearance for the account; empty follows the system."""
+    refused = pages.require_sign_in()
+    if refused is not None:
+        return cast(ResponseReturnValue, refused)
+    with rest.writing() as work:
+        preferences.set_theme(work, request.form.get("theme", ""))
     return redirect(accounts.local_path(request.form.get("next", "")))
 
 
@@ -93,7 +146,17 @@ def _expired(_error: CSRFError) -> ResponseReturnValue:
 
 def _context() -> dict[str, Any]:
     actor = g.get("tremplin_actor")
-    return {"actor": actor, "language": i18n.language(), "languages": words.languages()}
+    return {
+        "actor": actor,
+        "language": i18n.language(),
+        "languages": words.languages(),
+        "theme": current_user.theme if current_user.is_authenticated else "",
+        "provider": oidc_pages.provider_name(),
+        "tabs": administration.tabs(actor),
+        "account_path": administration.account_path(),
+        "embedded": pages.embedded(),
+        "area": administration.area(request.path),
+    }
 
 
 def _moment(value: datetime | None) -> str:
@@ -131,3 +194,13 @@ def _seconds(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _thousands(number: int) -> str:
+    """Return a whole number as the reader groups its digits."""
+    return str(format_decimal(number))
+
+
+def _breakable(name: str) -> Markup:
+    """Return a host's name that a narrow column may break after its dots."""
+    return escape(name).replace(".", Markup(".<wbr>"))

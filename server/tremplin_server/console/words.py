@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tremplin_server.clients import words as clients
 from tremplin_server.i18n import gettext as _
 
 
@@ -13,13 +14,7 @@ def languages() -> dict[str, str]:
 def state(value: str) -> str:
     """Return the word for the state of a Jump Client or an installer."""
     known = {
-        "pending": _("Pending"),
-        "online": _("Online"),
-        "offline": _("Offline"),
-        "lost": _("Lost"),
-        "disabled": _("Disabled"),
-        "uninstalled": _("Uninstalled"),
-        "removing": _("Removing"),
+        **clients.states(),
         "valid": _("Valid"),
         "expired": _("Expired"),
         "exhausted": _("Used up"),
@@ -64,4 +59,15 @@ def front(value: str) -> str:
 def session_state(value: str) -> str:
     """Return the word for the state of a session."""
     known = {"starting": _("Starting"), "open": _("Open"), "ended": _("Ended")}
+    return str(known.get(value, value))
+
+
+def mail(value: str) -> str:
+    """Return the word for what became of a message."""
+    known = {
+        "waiting": _("Waiting"),
+        "retrying": _("Trying again"),
+        "sent": _("Sent"),
+        "failed": _("Not delivered"),
+    }
     return str(known.get(value, value))

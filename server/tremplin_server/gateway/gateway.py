@@ -28,6 +28,7 @@ from tremplin_server.gateway.link import Link
 from tremplin_server.gateway.live import LivePages
 from tremplin_server.gateway.liveness import Sweeper
 from tremplin_server.gateway.peers import BusPeers
+from tremplin_server.gateway.post import Post
 from tremplin_server.gateway.sessions import SessionHub
 from tremplin_server.gateway.store import Store
 from tremplin_server.logging import logger
@@ -87,7 +88,12 @@ class Gateway:
             await self.bastion.start(bastion_listener)
         self._background = [
             self._loop.create_task(run())
-            for run in (self._sweep_for_ever, self._keep_house_for_ever, self._catch_up_for_ever)
+            for run in (
+                self._sweep_for_ever,
+                self._keep_house_for_ever,
+                self._catch_up_for_ever,
+                Post(self.store, self.config).run,
+            )
         ]
 
     def drain(self) -> float:

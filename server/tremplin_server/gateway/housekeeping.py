@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, text, update
 
+from tremplin_server.accounts import web_sessions
 from tremplin_server.clients import housekeeping, presence
 from tremplin_server.clients.models import Worker
 from tremplin_server.db import Work
@@ -127,6 +128,7 @@ def _sweep(work: Work) -> int:
     if not _first(work, _SWEEP_LOCK):
         return 0
     recordings.expire(work)
+    web_sessions.expire(work)
     return housekeeping.sweep(work)
 
 

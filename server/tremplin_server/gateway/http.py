@@ -80,4 +80,4 @@ def ca() -> ResponseReturnValue:
 def live_ticket() -> ResponseReturnValue:
     """Give the page of a signed-in user a ticket for the live WebSocket."""
     secret_key = str(current_app.config["SECRET_KEY"])
-    return {"ticket": live.issue_ticket(secret_key, current_user.actor.id)}
+    return {"ticket": live.issue_ticket(secret_key, current_user.web_session)}

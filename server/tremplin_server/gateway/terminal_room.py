@@ -38,6 +38,8 @@ class TerminalRoom(asyncssh.SSHClientSession[bytes]):
 
     def __init__(self, session_id: str, technician: int, stream: Stream) -> None:
         self.session_id, self.technician = session_id, technician
+        self.web_session = 0
+        """The browser's sign-in by which it is shown; the shell ends with that."""
         self.used: set[str] = set()
         """Tickets that pages came back with."""
         self._stream = stream

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,8 @@ from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
 from itsdangerous import BadSignature
 
+from tremplin_server.accounts import web_sessions
+from tremplin_server.accounts.web_sessions import ENDED
 from tremplin_server.errors import Conflict, TremplinError
 from tremplin_server.gateway.host_ssh import sign_in
 from tremplin_server.gateway.link import Link
@@ -51,6 +53,8 @@ class Terminals:
     def __init__(self, gateway: Gateway, flask: Flask) -> None:
         self._gateway, self._flask = gateway, flask
         self._rooms: dict[str, TerminalRoom] = {}
+        gateway.bus.subscribe(ENDED, self._signed_out)
+        gateway.bus.on_gap(lambda: gateway.spawn(self._catch_up()))
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a page's WebSocket until its end."""
@@ -62,7 +66,9 @@ class Terminals:
             async with asyncio.timeout(HELLO_SECONDS):
                 first = await line.receive()
             if isinstance(first, str):
-                await self._greet({**parsed(first), "who": self._signed_in(scope)}, line)
+                who, web_session = await self._signed_in(scope)
+                said = {"who": who, "web_session": web_session, "relayed": False}
+                await self._greet({**parsed(first), **said}, line)
         except TimeoutError:
             await line.close()
         finally:
@@ -90,6 +96,7 @@ class Terminals:
         )
         stream = await hub.connect(opening)
         room = TerminalRoom(session_id, hello["who"], stream)
+        room.web_session = hello["web_session"]
         columns, rows = bounded(hello.get("columns")), bounded(hello.get("rows"))
         await room.begin(await sign_in(stream, opening.host_key), columns, rows)
         self._rooms[session_id] = room
@@ -115,6 +122,7 @@ class Terminals:
         if ticket in room.used or room.technician != hello["who"]:
             raise TremplinError("session.ticket")
         room.used.add(ticket)
+        room.web_session = hello["web_session"]
         received = hello.get("received")
         await room.show(line, language, received if isinstance(received, int) else 0)
 
@@ -149,19 +157,33 @@ class Terminals:
 
     # --- who it is --------------------------------------------------------------------------
 
-    def _signed_in(self, scope: Scope) -> int | None:
-        """Return the id of the user whose browser this is, by the cookie of the pages."""
+    async def _signed_in(self, scope: Scope) -> tuple[int | None, int]:
+        """Return the user whose browser this is, by the cookie of the pages, and its session."""
         serializer = SecureCookieSessionInterface().get_signing_serializer(self._flask)
         written = _cookie(scope, str(self._flask.config["SESSION_COOKIE_NAME"]))
         if serializer is None or not written:
-            return None
+            return None, 0
         try:
             max_age = int(self._flask.permanent_session_lifetime.total_seconds())
             known = serializer.loads(written, max_age=max_age)
         except BadSignature:
-            return None
-        number = str(known.get("_user_id", "")).partition(":")[0]
-        return int(number) if number.isdecimal() else None
+            return None, 0
+        token = str(known.get("_user_id", ""))
+        found = await self._gateway.store.look_up(web_sessions.holder, token)
+        return (found.user.id, found.session.id) if found else (None, 0)
+
+    def _signed_out(self, body: Mapping[str, Any]) -> None:
+        """End the shells of browsers that are signed in no more."""
+        for room in self._rooms.values():
+            if room.web_session in body["ids"]:
+                room.end()
+
+    async def _catch_up(self) -> None:
+        """Do what notices that were lost would have asked for."""
+        shown = {room.web_session for room in self._rooms.values()}
+        if shown:
+            living = await self._gateway.store.look_up(web_sessions.living, shown)
+            self._signed_out({"ids": shown - living})
 
 
 async def _pass_on(source: Line, target: Line) -> None:

@@ -8,8 +8,8 @@ from flask import Response
 from flask.views import MethodView
 
 from tremplin_server import rest
-from tremplin_server.groups import service
-from tremplin_server.groups.models import JumpGroup, JumpGroupMember
+from tremplin_server.groups import roles, service
+from tremplin_server.groups.models import JumpGroup, JumpGroupMember, JumpItemRole
 from tremplin_server.groups.schemas import (
     GroupBody,
     GroupChange,
@@ -19,6 +19,8 @@ from tremplin_server.groups.schemas import (
     MemberChange,
     MemberNew,
     RoleBody,
+    RoleChange,
+    RoleNew,
     RoleQuery,
 )
 
@@ -36,6 +38,38 @@ class Roles(MethodView):
         """List the Jump Item Roles."""
         with rest.reading() as work:
             return rest.page(work, service.roles(work, **filters), RoleBody)
+
+    @roles_blp.arguments(RoleNew)
+    @roles_blp.response(201, RoleBody)
+    def post(self, values: dict[str, Any]) -> Any:
+        """Add a Jump Item Role."""
+        with rest.writing() as work:
+            role = roles.create(work, **values)
+        return rest.created(role, f"/jump-item-role/{role.id}")
+
+
+@roles_blp.route("/<int:id>")
+class OneRole(MethodView):
+    """One Jump Item Role."""
+
+    @roles_blp.response(200, RoleBody)
+    def get(self, id: int) -> JumpItemRole:
+        """Return a Jump Item Role."""
+        with rest.reading() as work:
+            return roles.get(work, id)
+
+    @roles_blp.arguments(RoleChange)
+    @roles_blp.response(200, RoleBody)
+    def patch(self, values: dict[str, Any], id: int) -> JumpItemRole:
+        """Change a Jump Item Role, for all who have it."""
+        with rest.writing() as work:
+            return roles.update(work, id, values)
+
+    @roles_blp.response(204)
+    def delete(self, id: int) -> None:
+        """Delete a Jump Item Role that nobody has."""
+        with rest.writing() as work:
+            roles.delete(work, id)
 
 
 @blp.route("")

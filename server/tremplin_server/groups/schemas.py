@@ -7,7 +7,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from tremplin_server.rest import FullMatch, Integer, Query
+from tremplin_server.rest import Boolean, FullMatch, Integer, Query
 
 _NAME = validate.Length(min=1, max=255)
 _CODE_NAME = FullMatch(r"^[a-zA-Z0-9_-]{1,64}$")
@@ -67,6 +67,23 @@ class RoleQuery(Query):
     """Filters of the list of Jump Item Roles."""
 
     name = fields.String(validate=_NAME)
+
+
+class RoleChange(ma.Schema):
+    """What can be changed about a Jump Item Role."""
+
+    name = fields.String(validate=_NAME)
+    description = fields.String(validate=validate.Length(max=4096))
+    perm_add = Boolean()
+    perm_edit = Boolean()
+    perm_remove = Boolean()
+    perm_start = Boolean()
+
+
+class RoleNew(RoleChange):
+    """A new Jump Item Role; what is left out is not allowed."""
+
+    name = fields.String(required=True, validate=_NAME)
 
 
 class RoleBody(ma.Schema):

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import Select, Table, false, or_, select
+from sqlalchemy import Select, Table, false, func, or_, select
 
 from tremplin_server.accounts import ownership
 from tremplin_server.accounts.models import User
@@ -153,6 +154,14 @@ def members(work: Work, group_id: int) -> Select[JumpGroupMember]:
         .where(JumpGroupMember.jump_group_id == group.id)
         .order_by(JumpGroupMember.user_id)
     )
+
+
+def member_counts(work: Work, group_ids: Sequence[int]) -> dict[int, int]:
+    """Return group id → how many members it has, for those that have any; needs groups.read."""
+    work.actor.require(Permission.GROUPS_READ)
+    column = JumpGroupMember.jump_group_id
+    counted = select(column, func.count()).where(column.in_(group_ids)).group_by(column)
+    return {int(row[0]): int(row[1]) for row in work.session.execute(counted)}
 
 
 def member(work: Work, group_id: int, user_id: int) -> JumpGroupMember:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from flask import Response, jsonify, send_file
+from flask import Response, jsonify, request, send_file
 from flask.views import MethodView
 from sqlalchemy import false
 
 from tremplin_server import rest
 from tremplin_server.installers import payload as payloads
-from tremplin_server.installers import service
+from tremplin_server.installers import service, uploads
 from tremplin_server.installers.models import Installer
 from tremplin_server.installers.payload import Payload
 from tremplin_server.installers.schemas import (
@@ -26,6 +27,7 @@ from tremplin_server.installers.schemas import (
 from tremplin_server.permissions import Permission
 
 EXECUTABLE = "application/x-executable"
+BYTES = "application/octet-stream"
 _BINARY = {"type": "string", "format": "binary"}
 
 blp = rest.blueprint("jump-client-installer", "/jump-client/installer")
@@ -57,10 +59,11 @@ class Installers(MethodView):
 
 def _key_info(made: service.Created) -> dict[str, str]:
     name = made.installer.installer_id
+    suffix = Path(payloads.FILES[made.installer.platform]).suffix
     path = f"{rest.API_PREFIX}/jump-client/installer/{name}/{made.installer.platform}"
     return {
         "encodedInfo": made.key_info,
-        "filename": f"tremplin-scc-{name}.bin",
+        "filename": f"tremplin-scc-{name}{suffix}",
         "installerPath": path,
     }
 
@@ -163,3 +166,11 @@ class OnePayload(MethodView):
         )
         answer.headers["X-Tremplin-SHA256"] = found.sha256
         return answer
+
+    @payload_blp.doc(requestBody={"required": True, "content": {BYTES: {"schema": _BINARY}}})
+    @payload_blp.response(200, PayloadBody)
+    def post(self, platform: str) -> Payload:
+        """Put the generic payload of a platform in place; `sha256` in the query guards it."""
+        request.max_content_length = uploads.LARGEST
+        with rest.writing() as work:
+            return uploads.put(work, platform, request.stream, request.args.get("sha256", ""))

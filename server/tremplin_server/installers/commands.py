@@ -7,25 +7,39 @@ import shlex
 from dataclasses import dataclass, field
 
 from tremplin_server.installers.models import Installer
+from tremplin_server.installers.payload import FILES
 
 
 @dataclass(frozen=True, slots=True)
 class Commands:
-    """What to type. Those with the key info in them are as secret as it is."""
+    """What to type. Those with the key info in them are as secret as it is.
 
-    user: str
-    system: str
-    generic: str = field(repr=False)
-    ansible: str
+    Empty ones are for another platform.
+    """
+
+    user: str = ""
+    system: str = ""
+    generic: str = field(default="", repr=False)
+    msi: str = field(default="", repr=False)
+    exe: str = field(default="", repr=False)
+    ansible: str = ""
 
 
 def commands(installer: Installer, jump_group: str, key_info: str) -> Commands:
-    """Return the commands for `installer`; its key info goes in by standard input.
+    """Return the commands for `installer`.
+
+    Its key info goes in by standard input where that can be; Windows' installer has none.
 
     jump_group: as the installer parameter takes it.
     """
     stamped = f"tremplin-scc-{installer.installer_id}.bin"
-    plain = f"tremplin-scc-{installer.platform}.bin"
+    plain = FILES[installer.platform]
+    if installer.platform.startswith("windows-"):
+        return Commands(
+            msi=f"msiexec /i {FILES['windows-64-msi']} KEY_INFO={key_info} /qn /l*v install.log",
+            exe=f"{FILES['windows-64']} --key-info {key_info}",
+            ansible=_ansible(installer, jump_group),
+        )
     return Commands(
         user=f"sh ./{stamped}",
         system=f"sudo sh ./{stamped} --scope system",

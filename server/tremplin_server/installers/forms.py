@@ -71,7 +71,14 @@ class InstallerForm(FlaskForm):  # type: ignore[misc] # the package has no types
 
     platform = SelectField(
         _l("Platform"),
-        choices=pages.options([("linux-64", "Linux x86-64"), ("linux-arm64", "Linux ARM64")]),
+        choices=pages.options(
+            [
+                ("linux-64", "Linux x86-64"),
+                ("linux-arm64", "Linux ARM64"),
+                ("windows-64", "Windows x64, EXE"),
+                ("windows-64-msi", "Windows x64, MSI"),
+            ]
+        ),
     )
     valid_duration = IntegerField(
         _l("Validity in minutes"),
@@ -157,6 +164,35 @@ class InstallerForm(FlaskForm):  # type: ignore[misc] # the package has no types
         ]
         chosen = [f.label.text for f in self if f.name.startswith(OVERRIDES) and f.data]
         return [*shown, (_("Chosen at installation"), ", ".join(chosen) or _("Nothing"))]
+
+
+class ExtendForm(FlaskForm):  # type: ignore[misc] # the package has no types
+    """How much longer an installer lasts, and for how many machines."""
+
+    valid_duration = IntegerField(
+        _l("Validity in minutes, from now"),
+        [Optional(), NumberRange(SHORTEST_MINUTES, LONGEST_MINUTES)],
+        description=_l("10 minutes to one year; 1440 is a day."),
+    )
+    max_uses = IntegerField(
+        _l("Number of uses"),
+        [Optional(), NumberRange(1, MAX_INTEGER)],
+        description=_l("In all, with those that were made already."),
+    )
+
+
+class SendForm(FlaskForm):  # type: ignore[misc] # the package has no types
+    """To whom an installer's link goes, and in which language."""
+
+    recipients = TextAreaField(
+        _l("E-mail recipients"),
+        [Length(max=8000)],
+        description=_l("Addresses, separated by commas. Each gets a message of his own."),
+    )
+    language = SelectField(
+        _l("Language"), choices=pages.options([("en", "English"), ("fr", "Français")])
+    )
+    note = TextAreaField(_l("A word from you"), [Length(max=1000)])
 
 
 def _said(field: Any) -> str:

@@ -1,7 +1,8 @@
 """The payloads that hosts install: where they are, what they hash to, how they are stamped.
 
 One generic payload per platform serves every installer. A stamped one is the same file
-with key info written into the fixed-width slot of its shell header.
+with key info written into its fixed-width slot. An MSI has none, and a signed EXE would
+lose its signature: those are handed out as they are, and take the key info as a parameter.
 """
 
 from __future__ import annotations
@@ -18,13 +19,22 @@ from tremplin_agent import __version__
 from tremplin_server.config import Config
 from tremplin_server.errors import NotFound, TremplinError, Unavailable
 
-PLATFORMS = ("linux-64", "linux-arm64")
+FILES = {
+    "linux-64": "tremplin-scc-linux-64.bin",
+    "linux-arm64": "tremplin-scc-linux-arm64.bin",
+    "windows-64": "tremplin-scc-win64.exe",
+    "windows-64-msi": "tremplin-scc-win64.msi",
+}
+"""The payload of each platform; `windows-64` and `windows-64-msi` install the same."""
+PLATFORMS = tuple(FILES)
 SLOT_BYTES = 1536
 CHUNK_BYTES = 256 * 1024
 _SLOT = re.compile(rb'TREMPLIN_KEY_INFO="(@{%d})"' % SLOT_BYTES)
 _VERSION = re.compile(rb'^TREMPLIN_VERSION="?([0-9A-Za-z.+-]{1,32})"?\s*$', re.MULTILINE)
+_LONGEST_VERSION = 64
 _HEADER_BYTES = 64 * 1024
-"""The shell header, with the slot in it, ends well before this."""
+"""The shell header, or the code of the EXE, with the slot in it, ends well before this."""
+_BEGINNINGS = {".bin": b"#!/bin/sh\n", ".exe": b"MZ", ".msi": bytes.fromhex("d0cf11e0a1b11ae1")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +67,40 @@ def payload(config: Config, platform: str) -> Payload:
     return _read(path, platform)
 
 
+def is_of(platform: str, beginning: bytes) -> bool:
+    """Return whether a file that begins so can be the payload of a platform."""
+    return beginning.startswith(_BEGINNINGS[Path(FILES[platform]).suffix])
+
+
+def takes_key(source: Payload) -> bool:
+    """Return whether key info can be written into a payload."""
+    if source.path.suffix == ".msi":
+        return False
+    with source.path.open("rb") as file:
+        return not _is_signed(file.read(_HEADER_BYTES))
+
+
+def _is_signed(header: bytes) -> bool:
+    """Return whether a PE file has a signature: its fifth data directory is in use."""
+    if not header.startswith(b"MZ"):
+        return False
+    optional = int.from_bytes(header[60:64], "little") + 24
+    security = optional + 112 + 4 * 8
+    return any(header[security : security + 8])
+
+
 def stamped(source: Payload, key_info: str) -> Iterator[bytes]:
     """Return the chunks of `source` with `key_info` in its slot; the size stays the same.
 
-    Raises TremplinError (config.invalid) at once when there is no slot or the key info is
-    too long. The file is open only while the chunks are taken.
+    One that takes none is returned as it is. Raises TremplinError (config.invalid) at once
+    when there is no slot or the key info is too long. The file is open only while the
+    chunks are taken.
     """
     text = key_info.encode("ascii")
     if len(text) > SLOT_BYTES:
         raise TremplinError("config.invalid", detail="public_urls is too long for a payload")
+    if not takes_key(source):
+        return _chunks(source.path)
     with source.path.open("rb") as file:
         _slot(source.path, file.read(_HEADER_BYTES))
 
@@ -80,6 +115,12 @@ def stamped(source: Payload, key_info: str) -> Iterator[bytes]:
     return chunks()
 
 
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
+
+
 def _slot(path: Path, header: bytes) -> tuple[int, int]:
     found = _SLOT.search(header)
     if found is None:
@@ -87,14 +128,16 @@ def _slot(path: Path, header: bytes) -> tuple[int, int]:
     return found.span(1)
 
 
-def _find(config: Config, platform: str) -> Path | None:
+def directories(config: Config) -> list[Path]:
+    """Return where payloads are looked for; the first is where they are put."""
+    if config.payload_dir is not None:
+        return [config.payload_dir]
     checkout = Path(__file__).parents[3]
-    directories = (
-        [config.payload_dir]
-        if config.payload_dir is not None
-        else [config.data_dir / "payload", checkout / ".cache" / "payload"]
-    )
-    paths = (directory / f"tremplin-scc-{platform}.bin" for directory in directories)
+    return [config.data_dir / "payload", checkout / ".cache" / "payload"]
+
+
+def _find(config: Config, platform: str) -> Path | None:
+    paths = (directory / FILES[platform] for directory in directories(config))
     return next((path for path in paths if path.is_file()), None)
 
 
@@ -107,10 +150,10 @@ def _read(path: Path, platform: str) -> Payload:
 @lru_cache(maxsize=16)
 def _digest(path: Path, _modified: int, _size: int) -> tuple[str, str]:
     digest = hashlib.sha256()
+    found, before = None, b""
     with path.open("rb") as file:
-        header = file.read(_HEADER_BYTES)
-        digest.update(header)
         while chunk := file.read(CHUNK_BYTES):
             digest.update(chunk)
-    found = _VERSION.search(header)
+            found = found or _VERSION.search(before + chunk)
+            before = chunk[-_LONGEST_VERSION:]
     return digest.hexdigest(), found.group(1).decode() if found else __version__

@@ -97,6 +97,27 @@ def get(work: Work, number: int) -> Installer:
     return installer
 
 
+def state(work: Work, installer: Installer) -> str:
+    """Return valid, expired, exhausted or revoked."""
+    if installer.revoked_at is not None:
+        return "revoked"
+    if installer.expires_at <= work.now():
+        return "expired"
+    if installer.max_uses is not None and installer.uses >= installer.max_uses:
+        return "exhausted"
+    return "valid"
+
+
+def usable(work: Work, number: int) -> Installer:
+    """Return an installer that the actor may hand out and that can still be used.
+
+    Raises Conflict (installer.revoked) and TremplinError (install.key_expired).
+    """
+    installer = _changeable(work, number)
+    _require_living(work, installer)
+    return installer
+
+
 def uses(work: Work, number: int) -> Select[InstallerUse]:
     """Return every enrolment that was made or refused with an installer, newest first."""
     installer = get(work, number)
@@ -255,9 +276,10 @@ def download(work: Work, installer_id: str, platform: str) -> Download:
         raise Conflict("installer.secret_lost")
     secret = sealing.unseal(work.config, installer.installer_id, installer.sealed_secret)
     source = payloads.payload(work.config, platform)
+    filename = f"tremplin-scc-{installer.installer_id}{source.path.suffix}"
     chunks = payloads.stamped(source, _key_info(work, installer, secret))
     _tell(work, "installer.downloaded", installer, platform=platform)
-    return Download(f"tremplin-scc-{installer.installer_id}.bin", source.size, chunks)
+    return Download(filename, source.size, chunks)
 
 
 def wipe_expired(work: Work) -> None:

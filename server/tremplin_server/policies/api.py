@@ -1,4 +1,4 @@
-"""The API of policies: programs look up the ids that installers and Jump Clients refer to."""
+"""The API of policies, whose ids installers and Jump Clients refer to."""
 
 from __future__ import annotations
 
@@ -9,8 +9,17 @@ from flask.views import MethodView
 
 from tremplin_server import rest
 from tremplin_server.permissions import Permission
-from tremplin_server.policies import service
-from tremplin_server.policies.schemas import PolicyBody, PolicyQuery
+from tremplin_server.policies import changes, service
+from tremplin_server.policies.models import JumpPolicy, SessionPolicy
+from tremplin_server.policies.schemas import (
+    JumpPolicyBody,
+    JumpPolicyChange,
+    JumpPolicyNew,
+    PolicyBody,
+    PolicyChange,
+    PolicyNew,
+    PolicyQuery,
+)
 
 jump_policies = rest.blueprint("jump-policy", "/jump-policy")
 session_policies = rest.blueprint("session-policy", "/session-policy")
@@ -21,12 +30,44 @@ class JumpPolicies(MethodView):
     """All Jump Policies."""
 
     @jump_policies.arguments(PolicyQuery, location="query")
-    @jump_policies.response(200, PolicyBody(many=True), headers=rest.PAGE_HEADERS)
+    @jump_policies.response(200, JumpPolicyBody(many=True), headers=rest.PAGE_HEADERS)
     def get(self, filters: dict[str, Any]) -> Response:
         """List the Jump Policies."""
         rest.current_actor().require(Permission.INSTALLERS_READ)
         with rest.reading() as work:
-            return rest.page(work, service.jump_policies(**filters), PolicyBody)
+            return rest.page(work, service.jump_policies(**filters), JumpPolicyBody)
+
+    @jump_policies.arguments(JumpPolicyNew)
+    @jump_policies.response(201, JumpPolicyBody)
+    def post(self, values: dict[str, Any]) -> Any:
+        """Add a Jump Policy."""
+        with rest.writing() as work:
+            policy = changes.create(work, JumpPolicy, values)
+        return rest.created(policy, f"/jump-policy/{policy.id}")
+
+
+@jump_policies.route("/<int:id>")
+class OneJumpPolicy(MethodView):
+    """One Jump Policy."""
+
+    @jump_policies.response(200, JumpPolicyBody)
+    def get(self, id: int) -> JumpPolicy:
+        """Return a Jump Policy."""
+        with rest.reading() as work:
+            return changes.get(work, JumpPolicy, id)
+
+    @jump_policies.arguments(JumpPolicyChange)
+    @jump_policies.response(200, JumpPolicyBody)
+    def patch(self, values: dict[str, Any], id: int) -> JumpPolicy:
+        """Change a Jump Policy, for all that refer to it."""
+        with rest.writing() as work:
+            return changes.update(work, JumpPolicy, id, values)
+
+    @jump_policies.response(204)
+    def delete(self, id: int) -> None:
+        """Delete a Jump Policy that nothing refers to."""
+        with rest.writing() as work:
+            changes.delete(work, JumpPolicy, id)
 
 
 @session_policies.route("")
@@ -40,3 +81,35 @@ class SessionPolicies(MethodView):
         rest.current_actor().require(Permission.INSTALLERS_READ)
         with rest.reading() as work:
             return rest.page(work, service.session_policies(**filters), PolicyBody)
+
+    @session_policies.arguments(PolicyNew)
+    @session_policies.response(201, PolicyBody)
+    def post(self, values: dict[str, Any]) -> Any:
+        """Add a session policy."""
+        with rest.writing() as work:
+            policy = changes.create(work, SessionPolicy, values)
+        return rest.created(policy, f"/session-policy/{policy.id}")
+
+
+@session_policies.route("/<int:id>")
+class OneSessionPolicy(MethodView):
+    """One session policy."""
+
+    @session_policies.response(200, PolicyBody)
+    def get(self, id: int) -> SessionPolicy:
+        """Return a session policy."""
+        with rest.reading() as work:
+            return changes.get(work, SessionPolicy, id)
+
+    @session_policies.arguments(PolicyChange)
+    @session_policies.response(200, PolicyBody)
+    def patch(self, values: dict[str, Any], id: int) -> SessionPolicy:
+        """Change a session policy, for all that refer to it."""
+        with rest.writing() as work:
+            return changes.update(work, SessionPolicy, id, values)
+
+    @session_policies.response(204)
+    def delete(self, id: int) -> None:
+        """Delete a session policy that nothing refers to."""
+        with rest.writing() as work:
+            changes.delete(work, SessionPolicy, id)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from tremplin_agent.codes import FAILURES, Code
 from tremplin_agent.installer.arguments import parse
-from tremplin_agent.installer.report import Refusal
 from tremplin_agent.parameters import BY_NAME, OVERRIDES, PARAMETERS, Kind, check
+from tremplin_agent.refusal import Refusal
 
 BAD_VALUES: list[tuple[str, str]] = [
     ("install_dir", ""),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from tremplin_agent.codes import FAILURES, Code
 from tremplin_agent.installer.arguments import parse
-from tremplin_agent.installer.install import _enrolment_refusal
-from tremplin_agent.installer.report import Refusal, Reporter, in_french, is_french
+from tremplin_agent.installer.report import Reporter, is_french
 from tremplin_agent.parameters import BY_NAME
+from tremplin_agent.refusal import Refusal, enrolment_refusal, in_french
 
 from tests.unit.agent.test_parameters import BAD_VALUES
 
@@ -79,6 +79,6 @@ def test_quiet_says_failures_only(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_the_server_answers_becomes_a_failure(
     code: str, detail: str, expected: Code, parameter: str | None
 ) -> None:
-    refusal = _enrolment_refusal(code, detail)
+    refusal = enrolment_refusal(code, detail)
     assert refusal.code is expected
     assert refusal.parameters.get("parameter") == parameter

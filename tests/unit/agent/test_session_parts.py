@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from tremplin_agent import wire
 from tremplin_agent.ssh import orders, processes, terminal
 from tremplin_agent.ssh.login import PATH, Login, login
+from tremplin_agent.ssh.machine import Size
 from tremplin_agent.ssh.notice import _written
 from tremplin_agent.ssh.recording import CUT, Recording
-from tremplin_agent.ssh.terminal import Size
 from tremplin_agent.ssh.tunnel import _head
 from websockets.frames import Opcode
 from websockets.server import ServerProtocol

@@ -38,7 +38,7 @@ function show(question: Question): Promise<string | null> {
   input.value = question.value ?? "";
   input.required = Boolean(question.field);
   action.textContent = question.action;
-  action.classList.toggle("danger", question.danger ?? false);
+  action.className = question.danger ? "btn btn-danger" : "btn btn-primary";
   dialog.returnValue = "";
   dialog.showModal();
   if (question.field) {

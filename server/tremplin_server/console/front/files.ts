@@ -219,17 +219,17 @@ function actions(entry: Entry): HTMLElement[] {
   const made: HTMLElement[] = [];
   if (isFile(entry)) {
     const button = download(entry, say("download"));
-    button.className = "button small";
+    button.className = "btn btn-sm";
     made.push(button);
   }
   made.push(button(say("rename"), entry, () => rename(entry)));
   const remove = button(say("delete"), entry, () => destroy(entry));
-  remove.classList.add("danger");
+  remove.classList.add("btn-outline-danger");
   return [...made, remove];
 }
 
 function button(text: string, entry: Entry, act: () => Promise<void>): HTMLButtonElement {
-  const made = make("button", { type: "button", className: "button small", textContent: text });
+  const made = make("button", { type: "button", className: "btn btn-sm", textContent: text });
   made.setAttribute("aria-label", `${text}: ${entry.name}`);
   made.addEventListener("click", () => void attempt(act));
   return made;
@@ -360,4 +360,7 @@ browser.addEventListener("drop", (event) => {
 // A page that is loaded again goes on where it was.
 if (openedBefore) {
   void attempt(() => begin(() => ask<Listing>(`${url("list")}?path=${encodeURIComponent(location.hash.slice(1))}`)));
+} else if (new URLSearchParams(location.search).has("start")) {
+  // A Jump from the console asks for no reason first.
+  form.requestSubmit();
 }

@@ -201,3 +201,6 @@ function allowStyles(): void {
     else Element.prototype.setAttribute.call(this, name, value);
   };
 }
+
+// A Jump from the console asks for no reason first.
+if (new URLSearchParams(location.search).has("start")) start();

@@ -97,7 +97,7 @@ class Row {
   private readonly text = make("span", { className: "upload-text number" });
   private readonly cancel = make("button", {
     type: "button",
-    className: "button small",
+    className: "btn btn-sm",
     textContent: say("cancel"),
   });
   private readonly element: HTMLElement;

@@ -1,0 +1,24 @@
+// Short messages in the corner; screen readers hear them.
+
+const SHOWN_MS = 9000;
+
+type Kind = "danger" | "success" | "info";
+
+/** Show a message; one that tells of trouble stays until it is dismissed. */
+export function tell(text: string, kind: Kind): void {
+  const place = document.getElementById("messages");
+  if (!place || !text) return;
+  for (const old of place.children) if (old.firstChild?.textContent === text) old.remove();
+  const message = document.createElement("div");
+  message.className = `alert alert-${kind} alert-dismissible`;
+  const words = document.createElement("div");
+  words.textContent = text;
+  const close = document.createElement("button");
+  close.type = "button";
+  close.className = "btn-close";
+  close.setAttribute("aria-label", place.dataset["close"] ?? "");
+  close.addEventListener("click", () => message.remove());
+  message.append(words, close);
+  place.append(message);
+  if (kind !== "danger") setTimeout(() => message.remove(), SHOWN_MS);
+}

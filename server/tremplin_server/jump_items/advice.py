@@ -1,0 +1,74 @@
+"""What a state means and what can be done about it, in the reader's language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flask_babel import format_date
+from tremplin_agent import __version__
+
+from tremplin_server.clients.lifecycle import offline_limit_minutes
+from tremplin_server.clients.models import JumpClient
+from tremplin_server.db import Work
+from tremplin_server.i18n import gettext as _
+from tremplin_server.jump_items.sources import Item
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """kind: warning, danger or info. command: what to run on the host; empty for nothing."""
+
+    kind: str
+    text: str
+    command: str = ""
+
+
+def advice(work: Work, item: Item, client: JumpClient) -> list[Advice]:
+    """Return what to tell about a Jump Client; nothing when all is well."""
+    made = _of_state(work, item.state, client)
+    if item.outdated:
+        text = _(
+            "Its agent is version %(version)s; this server has %(current)s. Install it again "
+            "with a new installer: the Jump Client keeps its place.",
+            version=item.agent_version,
+            current=__version__,
+        )
+        made.append(Advice("warning", text))
+    return made
+
+
+def _of_state(work: Work, state: str, client: JumpClient) -> list[Advice]:
+    program = f"{client.install_dir}/init-script" if client.install_dir else ""
+    if state == "offline":
+        text = _("It is not connected and comes back by itself once the host reaches this server.")
+        return [Advice("info", text, f"{program} status" if program else "")]
+    if state == "lost":
+        text = _("Nothing was heard of it for a long time.") + " " + _leaves(work, client)
+        return [Advice("danger", text, f"{program} start" if program else "")]
+    if state == "disabled":
+        text = _("Somebody switched it off on the host; it can be switched on there.")
+        return [Advice("warning", text, f"{program} enable" if program else "")]
+    texts = {
+        "uninstalled": (
+            "info",
+            _("The agent is gone from the host. Delete the record, or install it again."),
+        ),
+        "removing": ("warning", _("The host was told to uninstall; it obeys at its next contact.")),
+        "pending": ("info", _("It has enrolled and was not connected yet.")),
+    }
+    return [Advice(*texts[state])] if state in texts else []
+
+
+def _leaves(work: Work, client: JumpClient) -> str:
+    minutes = offline_limit_minutes(
+        work.config.delete_days,
+        max_offline_minutes=client.max_offline_minutes,
+        ephemeral=client.ephemeral,
+        pinned_forever=client.pinned_forever,
+    )
+    if not minutes or client.last_seen is None:
+        return str(_("Delete it if the host is gone for good."))
+    day = format_date(client.last_seen + timedelta(minutes=minutes))
+    text = _("Delete it if the host is gone for good; it leaves by itself on %(day)s.", day=day)
+    return str(text)

@@ -1,0 +1,122 @@
+"""What is done to one or many Jump Items of the list, in a dialogue of the console."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from flask import make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+
+from tremplin_server import pages, rest
+from tremplin_server.clients import service as clients
+from tremplin_server.clients.forms import PropertiesForm, ReasonForm
+from tremplin_server.db import Work
+from tremplin_server.errors import Conflict, NotFound
+from tremplin_server.i18n import gettext as _
+from tremplin_server.jump_items import listing
+from tremplin_server.jump_items.forms import ManyPropertiesForm
+from tremplin_server.jump_items.sources import Item
+from tremplin_server.permissions import Permission
+
+blp = pages.blueprint("item_pages", __name__)
+_NAMED = 8
+"""How many items a question names; the others are counted."""
+
+
+@blp.route("/console/properties", methods=["GET", "POST"])
+def properties() -> ResponseReturnValue:
+    """Show the properties of the chosen items, and change them."""
+    with rest.writing() if request.method == "POST" else rest.reading() as work:
+        items = _chosen(work)
+        work.actor.require(Permission.CLIENTS_WRITE)
+        if any(item.method != "client" for item in items):
+            return _to_own_page(items)
+        form, save = _form(work, items)
+        if request.method == "POST" and form.validate() and pages.attempt(work, form, save):
+            return _done(_("Saved: %(what)s.", what=_named(items)))
+        return _dialogue("console/_properties.html", items, form)
+
+
+@blp.route("/console/delete", methods=["GET", "POST"])
+def delete() -> ResponseReturnValue:
+    """Ask for a reason, then delete the chosen items; hosts remove their agents."""
+    form = ReasonForm()
+    with rest.writing() if request.method == "POST" else rest.reading() as work:
+        items = _chosen(work)
+        work.actor.require(Permission.CLIENTS_DELETE)
+        if request.method == "POST" and form.validate():
+            reason = form.reason.data or ""
+            if pages.attempt(work, form, lambda: _delete(work, items, reason)):
+                return _done(_("Deleted: %(what)s.", what=_named(items)))
+        return _dialogue("console/_delete.html", items, form)
+
+
+def _to_own_page(items: list[Item]) -> ResponseReturnValue:
+    """Lead to the form of a shortcut: what shortcuts and clients have differs too much."""
+    if len(items) > 1:
+        raise Conflict("shortcut.one_at_a_time")
+    path = url_for("shortcut_pages.edit", number=items[0].id)
+    if "HX-Request" not in request.headers:
+        return redirect(path)
+    answer = make_response("", 204)
+    answer.headers["HX-Redirect"] = path
+    return answer
+
+
+def _chosen(work: Work) -> list[Item]:
+    items = listing.chosen(work, request.values.getlist("item"))
+    if not items:
+        raise NotFound("client.missing", id="?")
+    return items
+
+
+def _form(work: Work, items: list[Item]) -> tuple[FlaskForm, Callable[[], None]]:
+    if len(items) == 1:
+        one = PropertiesForm.of(work, clients.get(work, items[0].id))
+        return one, lambda: one.save(work)
+    many = ManyPropertiesForm.of(work)
+
+    def save() -> None:
+        for item in items:
+            clients.update(work, item.id, many.changes())
+
+    return many, save
+
+
+def _delete(work: Work, items: list[Item], reason: str) -> None:
+    for item in items:
+        listing.source(item.method).delete(work, item.id, reason)
+
+
+def _named(items: list[Item]) -> str:
+    if len(items) == 1:
+        return items[0].name
+    return str(_("%(count)s Jump Items", count=len(items)))
+
+
+def _dialogue(template: str, items: list[Item], form: FlaskForm) -> ResponseReturnValue:
+    if "HX-Request" not in request.headers:
+        # Without script an item's own page has the same.
+        if items[0].method == "client":
+            return redirect(url_for("client_pages.show", client_id=items[0].id))
+        return redirect(url_for("shortcut_pages.show", number=items[0].id))
+    names = [item.name for item in items[:_NAMED]]
+    away = sum(item.state not in ("online", "uninstalled", "") for item in items)
+    return render_template(
+        template,
+        items=items,
+        form=form,
+        names=names,
+        more=len(items) - len(names),
+        away=away,
+        title=_named(items),
+    )
+
+
+def _done(message: str) -> ResponseReturnValue:
+    """Tell the page that is open to close its dialogue and to look again."""
+    answer = make_response("", 204)
+    answer.headers["HX-Trigger"] = json.dumps({"items-done": message})
+    return answer

@@ -1,0 +1,148 @@
+"""The console: the list of Jump Items with their groups, and the panel of one."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from tremplin_server import pages, rest
+from tremplin_server.accounts import preferences
+from tremplin_server.clients import history, measures
+from tremplin_server.clients import service as clients
+from tremplin_server.clients.words import states
+from tremplin_server.db import Work
+from tremplin_server.i18n import gettext as _
+from tremplin_server.jump_items import advice, chart, listing, tree, view
+from tremplin_server.jump_items.sources import Item
+from tremplin_server.jump_items.view import View
+from tremplin_server.sessions import listing as sessions
+
+blp = pages.blueprint("console_pages", __name__)
+
+_OPEN_SESSIONS = 5
+
+
+@blp.get("/console")
+def index() -> ResponseReturnValue:
+    """Show the console; for a part of the page that is open, the list alone."""
+    part = "HX-Request" in request.headers and "HX-History-Restore-Request" not in request.headers
+    with rest.reading() as work:
+        shown = _list(work)
+        if part:
+            return render_template("console/_list.html", **shown)
+        pages.allow_frames()
+        key = request.args.get("item", "")
+        item = next(iter(listing.chosen(work, [key])), None) if key else None
+        return render_template(
+            "console/index.html",
+            tree=tree.tree(work),
+            open_tags=tree.tags(work, shown["view"].group) if shown["view"].tag else [],
+            panel=_panel(work, item) if item else None,
+            **shown,
+        )
+
+
+@blp.get("/console/rows")
+def rows() -> ResponseReturnValue:
+    """Answer the list's lines alone, for a page that is open."""
+    with rest.reading() as work:
+        return render_template("console/_rows.html", **_list(work))
+
+
+@blp.get("/console/tree")
+def groups() -> ResponseReturnValue:
+    """Answer the groups alone: their counts have changed."""
+    with rest.reading() as work:
+        return render_template(
+            "console/_tree.html", tree=tree.tree(work), view=_view(), open_tags=[]
+        )
+
+
+@blp.get("/console/tags")
+def tags() -> ResponseReturnValue:
+    """Answer the tags of one group, which is unfolded."""
+    group = request.args.get("group", "")
+    with rest.reading() as work:
+        return render_template(
+            "console/_tags.html", group=group, tags=tree.tags(work, group), view=_view()
+        )
+
+
+@blp.get("/console/panel/<key>")
+def panel(key: str) -> ResponseReturnValue:
+    """Answer the panel of one Jump Item; that it is gone, when somebody deleted it."""
+    with rest.reading() as work:
+        item = next(iter(listing.chosen(work, [key])), None)
+        if item is None:
+            return render_template("console/_gone.html")
+        return render_template("console/_panel.html", **_panel(work, item))
+
+
+@blp.post("/console/columns")
+def columns() -> ResponseReturnValue:
+    """Keep which columns the person wants, and answer the list with them."""
+    known = view.columns()
+    chosen = [name for name in known if name in request.form.getlist("column")]
+    with rest.writing() as work:
+        preferences.set_columns(work, [] if request.form.get("usual") else chosen)
+    with rest.reading() as work:
+        return render_template("console/_list.html", **_list(work))
+
+
+def _view() -> View:
+    # The form of the columns carries the view it was sent from.
+    found = request.values
+    return View.of(lambda name: found.get(name, "").strip(), found.getlist("in"))
+
+
+def _list(work: Work) -> dict[str, Any]:
+    asked = _view()
+    page = listing.page(work, asked)
+    return {
+        "view": asked,
+        "group_name": tree.group_name(work, asked.group) or _("Unknown group"),
+        "page": page,
+        "columns": view.shown_columns(preferences.columns(work)),
+        "all_columns": view.columns(),
+        "sortable": view.SORTABLE,
+        "fields": view.fields(),
+        "searched": [view.fields()[name] for name in asked.fields],
+        "states": view.STATES,
+        "state_words": states(),
+        "method_words": method_words(),
+        "view_url": view_url,
+    }
+
+
+def view_url(asked: View, endpoint: str = "console_pages.index", **changes: object) -> str:
+    """Return the address of a view with some values changed."""
+    arguments = (asked.with_(**changes) if changes else asked).arguments()
+    path = url_for(endpoint)
+    return f"{path}?{urlencode(arguments)}" if arguments else path
+
+
+def method_words() -> dict[str, str]:
+    """Return the kinds of Jump Items with their words."""
+    return {"client": _("Jump Client"), "rdp": _("RDP shortcut")}
+
+
+def _panel(work: Work, item: Item) -> dict[str, Any]:
+    shown = {"item": item, "group": listing.group_label(work, item)}
+    if item.method != "client":
+        return shown
+    client = clients.get(work, item.id)
+    samples = history.of(work, item.id)
+    opened = sessions.query(work, client_id=item.id, state="open").limit(_OPEN_SESSIONS)
+    return {
+        **shown,
+        "client": client,
+        "advice": advice.advice(work, item, client),
+        "measures": measures.measures(client.statistics),
+        "statistics": measures.figures(client.statistics),
+        "lines": chart.lines(samples, work.now()),
+        "chart": chart,
+        "sessions": work.session.scalars(opened).all(),
+    }

@@ -1,0 +1,1 @@
+"""E-mail: messages wait in the database, and a worker sends them."""

@@ -1,0 +1,127 @@
+"""Jump Policies and session policies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+from wtforms import SelectField, StringField, TextAreaField
+from wtforms.validators import InputRequired, Length, Regexp
+
+from tremplin_server import pages, rest
+from tremplin_server.errors import NotFound
+from tremplin_server.i18n import gettext as _
+from tremplin_server.i18n import lazy_gettext as _l
+from tremplin_server.permissions import Permission
+from tremplin_server.policies import changes, service
+from tremplin_server.policies.models import JumpPolicy, SessionPolicy, SimultaneousJumps
+
+blp = pages.blueprint("policy_pages", __name__)
+
+KINDS: dict[str, Any] = {"jump": JumpPolicy, "session": SessionPolicy}
+
+
+class PolicyForm(FlaskForm):  # type: ignore[misc] # the package has no types
+    """A policy of either kind."""
+
+    display_name = StringField(_l("Name"), [InputRequired(), Length(max=255)])
+    code_name = StringField(
+        _l("Code name"),
+        [
+            InputRequired(),
+            Regexp(r"^[a-zA-Z0-9_-]{1,64}$", message=_l("Letters, digits, _ and - only.")),
+        ],
+        description=_l("For installers and scripts."),
+        render_kw={"autocapitalize": "none", "spellcheck": "false"},
+    )
+    description = TextAreaField(_l("Description"), [Length(max=4096)], render_kw={"rows": 3})
+
+    def values(self) -> dict[str, Any]:
+        """Return what was typed, as the service takes it."""
+        return {name: value for name, value in self.data.items() if name != "csrf_token"}
+
+
+class JumpPolicyForm(PolicyForm):
+    """A Jump Policy."""
+
+    simultaneous_jumps = SelectField(_l("A second session on the same Jump Client"))
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.simultaneous_jumps.choices = pages.options(
+            (
+                (SimultaneousJumps.JOIN.value, _("Is allowed")),
+                (SimultaneousJumps.DISALLOW.value, _("Is refused")),
+            )
+        )
+
+
+def _kind(name: str) -> Any:
+    kind = KINDS.get(name)
+    if kind is None:
+        raise NotFound("request.no_path", path=request.path)
+    return kind
+
+
+def _form(name: str, **options: Any) -> PolicyForm:
+    return JumpPolicyForm(**options) if name == "jump" else PolicyForm(**options)
+
+
+@blp.get("/login/users/policies")
+def index() -> ResponseReturnValue:
+    """Show the policies of both kinds."""
+    with rest.reading() as work:
+        work.actor.require(Permission.ACCOUNTS_READ)
+        lists: dict[str, Any] = {
+            "jump": work.session.scalars(service.jump_policies()).all(),
+            "session": work.session.scalars(service.session_policies()).all(),
+        }
+        counts = {
+            name: {row.id: changes.uses(work, KINDS[name], row.id) for row in rows}
+            for name, rows in lists.items()
+        }
+        return render_template("users/policies.html", lists=lists, counts=counts)
+
+
+@blp.route("/login/users/policies/<kind>/new", methods=["GET", "POST"])
+def create(kind: str) -> ResponseReturnValue:
+    """Add a policy."""
+    model, form = _kind(kind), _form(kind)
+    with rest.writing() as work:
+        work.actor.require(Permission.GROUPS_WRITE)
+        if form.validate_on_submit() and pages.attempt(
+            work, form, lambda: changes.create(work, model, form.values())
+        ):
+            flash(_("The policy was created."), "good")
+            return redirect(url_for("policy_pages.index"))
+    status = 422 if form.is_submitted() else 200
+    return render_template("users/policy.html", form=form, kind=kind, policy=None), status
+
+
+@blp.route("/login/users/policies/<kind>/<int:policy_id>", methods=["GET", "POST"])
+def show(kind: str, policy_id: int) -> ResponseReturnValue:
+    """Show a policy, and change it."""
+    model = _kind(kind)
+    with rest.writing() if request.method == "POST" else rest.reading() as work:
+        work.actor.require(Permission.ACCOUNTS_READ)
+        form = _form(kind, obj=changes.get(work, model, policy_id))
+        if form.validate_on_submit() and pages.attempt(
+            work, form, lambda: changes.update(work, model, policy_id, form.values())
+        ):
+            flash(_("Saved."), "good")
+            return redirect(url_for("policy_pages.index"))
+        policy = changes.get(work, model, policy_id)
+        return render_template("users/policy.html", form=form, kind=kind, policy=policy)
+
+
+@blp.post("/login/users/policies/<kind>/<int:policy_id>/delete")
+def delete(kind: str, policy_id: int) -> ResponseReturnValue:
+    """Delete a policy that nothing refers to."""
+    model = _kind(kind)
+    with rest.writing() as work:
+        if not pages.attempt(work, None, lambda: changes.delete(work, model, policy_id)):
+            return redirect(url_for("policy_pages.show", kind=kind, policy_id=policy_id))
+    flash(_("The policy was deleted."), "good")
+    return redirect(url_for("policy_pages.index"))

@@ -1,0 +1,1 @@
+"""Settings that administrators change on a page, over what the configuration says."""

@@ -1,0 +1,1 @@
+"""Jump Shortcuts: Jump Items beside the clients, reached over RDP."""

@@ -1,0 +1,1 @@
+"""How the site is: what is connected, what serves it, what runs out."""

@@ -1,0 +1,1 @@
+"""Tests of the Windows installers and agent under Wine. None of them ran on Windows itself."""
