@@ -168,8 +168,15 @@ class GunicornApplication(BaseApplication):  # type: ignore[misc] # gunicorn has
 
 
 def _pre_fork(_arbiter: Arbiter, _worker: TremplinWorker) -> None:
-    # What stands here lives as long as the worker. Frozen, the collector of the worker does
-    # not touch it, and its pages stay shared with the master.
+    settle_memory()
+
+
+def settle_memory() -> None:
+    """Spare Python's collector what is there now: it lives as long as the process.
+
+    Frozen, the collector of a worker does not touch it, its pages stay shared with the
+    master, and no request waits for a walk through all of it.
+    """
     gc.collect()
     gc.freeze()
     # Connections come by thousands and stay: looking through all of them at the usual rate

@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, func, insert, select
 from tremplin_agent import __version__
 from tremplin_server.clients import history
 from tremplin_server.clients.models import ClientHistory, JumpClient
 from tremplin_server.groups.models import JumpGroup
+from tremplin_server.shortcuts.models import RdpShortcut
 
 _BATCH = 2_000
 _ROLES = ("web", "db", "cache", "proxy", "mail", "build", "batch", "edge", "api", "ldap")
@@ -42,6 +43,16 @@ def fill(engine: Engine, count: int, groups: int = 40, *, worker_id: str | None 
             made = connection.execute(told, rows)
             samples = [_history(chance, key, statistics, now) for key, statistics in made]
             connection.execute(insert(ClientHistory), samples)
+
+
+def shortcut(engine: Engine) -> None:
+    """Insert one RDP Jump Shortcut: the list is then one of two kinds of Jump Items."""
+    with engine.begin() as connection:
+        group = select(func.min(JumpGroup.id)).scalar_subquery()
+        values = {"name": "Terminal server", "hostname": "terminals.example.net"}
+        times = dict.fromkeys(("created_at", "updated_at"), datetime.now(UTC))
+        made = insert(RdpShortcut).values(shared_group_id=group, **values, **times)
+        connection.execute(made)
 
 
 def _groups(engine: Engine, count: int, now: datetime) -> list[int]:

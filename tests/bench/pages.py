@@ -17,6 +17,7 @@ from tremplin_server.app import create_app
 from tremplin_server.config import load
 from tremplin_server.db import Database
 from tremplin_server.permissions import system_actor
+from tremplin_server.serve import settle_memory
 
 from tests import personas, postgres
 from tests.bench import clients, targets
@@ -93,9 +94,11 @@ def _measure(bench: Bench, server: Site, name: str) -> Iterator[Figure]:
     personas.people(database)
     bench.say(f"{name}: seeding {COUNT} records")
     clients.fill(database.engine, COUNT, GROUPS)
+    clients.shortcut(database.engine)
     with database.work(system_actor()) as work:
         work.session.execute(text("ANALYZE"))
     client = _signed_in(app)
+    settle_memory()
     for page in PAGES:
         times = [_asked(client, page.path) for _ in range(ASKED)]
         note = f"p95 of {ASKED}, median {middle(times):.1f} ms"

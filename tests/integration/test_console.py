@@ -14,9 +14,11 @@ from tremplin_server.clients.models import ClientHistory, ClientSearch, JumpClie
 from tremplin_server.db import Database
 from tremplin_server.errors import Denied, NotFound
 from tremplin_server.groups import service as groups
+from tremplin_server.groups.models import JumpGroup
 from tremplin_server.jump_items import advice, chart, listing, tree, view
 from tremplin_server.jump_items.view import FIELDS, SORTABLE, View
 from tremplin_server.permissions import Actor, system_actor
+from tremplin_server.shortcuts import service as shortcuts
 
 from tests.conftest import MovableClock
 from tests.personas import People
@@ -57,12 +59,56 @@ def names(database: Database, view: View, actor: Actor | None = None) -> list[st
         return [item.name for item in listing.page(work, view).items]
 
 
+def keys(database: Database, view: View) -> list[str]:
+    """Return the keys that a view shows, in their order."""
+    with database.work(system_actor(), read_only=True) as work:
+        return [item.key for item in listing.page(work, view).items]
+
+
 @pytest.mark.parametrize("sort", [*SORTABLE, *(f"-{name}" for name in SORTABLE)])
 def test_every_order_shows_everything(site: Stage, database: Database, sort: str) -> None:
     shown = names(database, View(sort=sort))
     assert sorted(shown) == ["db1", "old", "web1"]
     if sort in ("name", "-name"):
         assert shown == sorted(shown, reverse=sort.startswith("-"))
+
+
+@pytest.mark.parametrize("sort", [*SORTABLE, *(f"-{name}" for name in SORTABLE)])
+def test_every_page_goes_on_where_the_one_before_ended(
+    site: Stage, database: Database, monkeypatch: pytest.MonkeyPatch, sort: str
+) -> None:
+    with database.work(system_actor()) as work:
+        group = groups.query(work).with_only_columns(JumpGroup.id).limit(1)
+        owner = work.session.scalars(group).one()
+        for name in ("db1", "terminals", "zoo"):
+            values = {"name": name, "hostname": f"{name}.example.net", "jump_group_id": owner}
+            shortcuts.create(work, values)
+    whole = keys(database, View(sort=sort))
+    assert len(whole) == len(set(whole)) == 6
+    monkeypatch.setattr(listing, "PER_PAGE", 1)
+    assert [key for page in range(1, 7) for key in keys(database, View(sort=sort, page=page))] == (
+        whole
+    )
+    assert keys(database, View(sort=sort, page=99)) == whole[-1:]
+
+
+@pytest.mark.parametrize("sort", ["name", "-last_seen", "group"])
+def test_a_search_narrows_like_a_list(site: Stage, database: Database, sort: str) -> None:
+    group = site.group
+    for wanted in ({"tag": "production"}, {"state": "online"}, {"group": f"shared:{group.id}"}):
+        listed = names(database, View(sort=sort, **wanted))
+        assert names(database, View(sort=sort, phrase="e", **wanted)) == listed
+        assert names(database, View(sort=sort, phrase="nowhere", **wanted)) == []
+
+
+def test_a_search_follows_a_client_to_another_group(site: Stage, database: Database) -> None:
+    there = site.new_group()
+    with database.work(system_actor()) as work:
+        number = work.session.scalars(select(JumpClient.id).where(JumpClient.name == "web1")).one()
+        clients.update(work, number, {"jump_group_id": there.id, "jump_group_type": "shared"})
+    found = View(phrase="web", group=f"shared:{there.id}")
+    assert names(database, found) == ["web1"]
+    assert names(database, View(phrase="web", group=f"shared:{site.group.id}")) == []
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ class JumpClient(Owned, Model):
     last_connect: Mapped[datetime | None]
     last_disconnect: Mapped[datetime | None]
     last_seen: Mapped[datetime | None] = mapped_column(index=True)
-    last_access: Mapped[datetime | None]
+    last_access: Mapped[datetime | None] = mapped_column(index=True)
     worker_id: Mapped[str | None] = mapped_column(String(64), index=True)
     """The worker that holds the control channel now."""
 
@@ -198,7 +198,8 @@ class ClientSearch(Model):
     """What is searched of a record, in small letters: by field, and all with a line each.
 
     A table of its own, because reading through it is some ten times quicker than reading
-    the records. The database's triggers (migration 0006) keep it in step, whoever writes.
+    the records; with the owner and the name as it is written, so that a search by name needs
+    nothing else. The database's triggers (migration 0006) keep it in step, whoever writes.
     """
 
     __tablename__ = "client_search"
@@ -215,3 +216,7 @@ class ClientSearch(Model):
     private_ip: Mapped[str] = mapped_column(Text)
     public_ip: Mapped[str] = mapped_column(Text)
     text: Mapped[str] = mapped_column(Text)
+    label: Mapped[str] = mapped_column(String(128))
+    """The name as it is written, which lists are ordered by."""
+    shared_group_id: Mapped[int | None]
+    owner_user_id: Mapped[int | None]

@@ -270,16 +270,16 @@ def resolve(work: Work, text: str) -> Owner:
 
 def visible(work: Work, query: Q, owned: type[Owned]) -> Q:
     """Narrow a query over `owned` to the Jump Items of groups that the actor sees."""
+    return seen(work, query, owned.shared_group_id, owned.owner_user_id)
+
+
+def seen(work: Work, query: Q, shared_group_id: Any, owner_user_id: Any) -> Q:
+    """Narrow a query to the rows whose owner, given as its two columns, the actor sees."""
     if work.actor.may(Permission.SEE_ALL_GROUPS):
         return query
     if work.actor.kind is not ActorKind.USER:
         return query.where(false())
-    return query.where(
-        or_(
-            owned.shared_group_id.in_(_memberships(work)),
-            owned.owner_user_id == work.actor.id,
-        )
-    )
+    return query.where(or_(shared_group_id.in_(_memberships(work)), owner_user_id == work.actor.id))
 
 
 def require_item(work: Work, owned: Owned | Owner, action: ItemAction) -> None:

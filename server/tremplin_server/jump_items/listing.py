@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-from sqlalchemy import Select, Subquery, func, select, union_all
+from sqlalchemy import BindParameter, Select, func, select, union_all
 
 from tremplin_server.db import Work
 from tremplin_server.errors import NotFound
@@ -48,15 +48,15 @@ class ItemPage:
 
 def page(work: Work, view: View) -> ItemPage:
     """Return the page of a view; past the end, the last one."""
-    queries = [query for source in SOURCES if (query := source.keys(work, view)) is not None]
+    found = [(s, query) for s in SOURCES if (query := s.keys(work, view)) is not None]
+    queries = [query for _source, query in found]
     if not queries:
         return ItemPage([], {}, 1, 1, 0)
-    query = _ordered(queries, view)
-    if view.phrase:
-        rows, total = _searched(work, query, view.page)
+    if any(source.is_searched(view) for source, _query in found):
+        rows, total = _searched(work, queries, view)
     else:
         total = sum(_count(work, query) for query in queries)
-        rows = _cut(work, query, min(view.page, _last(total)))
+        rows = _cut(work, queries, view, total)
     last = _last(total)
     number = min(view.page, last)
     items = _items(work, [(row[0], row[1]) for row in rows])
@@ -67,45 +67,69 @@ def _last(total: int) -> int:
     return max(1, ceil(total / PER_PAGE))
 
 
-def _cut(work: Work, query: Select[Any], number: int) -> Sequence[Any]:
-    cut = query.limit(PER_PAGE).offset((number - 1) * PER_PAGE)
-    return work.session.execute(cut).all()
-
-
-def _searched(work: Work, query: Select[Any], number: int) -> tuple[Sequence[Any], int]:
-    """Return a page and the total at once: searching is dearer than ordering what was found."""
-    counted = query.add_columns(func.count().over().label("total"))
-    rows = _cut(work, counted, number)
-    if not rows and number > 1:
-        first = _cut(work, counted, 1)
-        total = first[0].total if first else 0
-        return _cut(work, counted, _last(total)), total
-    return rows, rows[0].total if rows else 0
-
-
 def _count(work: Work, query: Select[Any]) -> int:
     counted = query.with_only_columns(func.count(), maintain_column_froms=True).order_by(None)
     return work.session.scalar(counted) or 0
 
 
-def _ordered(queries: Sequence[Select[Any]], view: View) -> Select[Any]:
+def _cut(work: Work, queries: Sequence[Select[Any]], view: View, total: int) -> Sequence[Any]:
+    """Return a page's keys, counted from the nearer end: a database walks to where it begins."""
+    start = (min(view.page, _last(total)) - 1) * PER_PAGE
+    stop = min(start + PER_PAGE, total)
+    if total - stop < start:
+        rows = _span(work, queries, _Order(view.sort, backwards=True), total - stop, total - start)
+        return rows[::-1]
+    return _span(work, queries, _Order(view.sort), start, stop)
+
+
+def _span(
+    work: Work, queries: Sequence[Select[Any]], order: _Order, start: int, stop: int
+) -> Sequence[Any]:
+    """Return the keys from place `start` up to `stop`; each kind gives as many as it may need."""
     if len(queries) == 1:
-        query = queries[0]
-        _method, number, value = query.selected_columns
-        return query.order_by(*_order(value, number, view))
-    found: Subquery = union_all(*queries).subquery()
-    columns = found.c
-    return select(found).order_by(*_order(columns.sort, columns.id, view))
+        whole = order.of(queries[0])
+    else:
+        heads = (order.of(query).limit(stop).subquery() for query in queries)
+        whole = order.of(select(union_all(*(select(head) for head in heads)).subquery()))
+    return work.session.execute(whole.limit(stop - start).offset(start)).all()
 
 
-def _order(value: Any, number: Any, view: View) -> list[Any]:
-    """The name always tells; other values may be missing, and those stand at the end."""
-    if view.sort == "name":
-        return [value, number]
-    if view.sort == "-name":
-        return [value.desc(), number.desc()]
-    down = view.sort.startswith("-")
-    return [(value.desc() if down else value.asc()).nulls_last(), number]
+def _searched(work: Work, queries: Sequence[Select[Any]], view: View) -> tuple[Sequence[Any], int]:
+    """Return a page and the total at once: searching is dearer than ordering what was found."""
+    found = queries[0] if len(queries) == 1 else select(union_all(*queries).subquery())
+    counted = _Order(view.sort).of(found).add_columns(func.count().over().label("total"))
+    cut = counted.limit(PER_PAGE)
+    rows = work.session.execute(cut.offset((view.page - 1) * PER_PAGE)).all()
+    if not rows and view.page > 1:
+        first = work.session.execute(cut).all()
+        total = first[0].total if first else 0
+        return work.session.execute(cut.offset((_last(total) - 1) * PER_PAGE)).all(), total
+    return rows, rows[0].total if rows else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """The order of a list. sort: as views have it. backwards: from the list's end."""
+
+    sort: str
+    backwards: bool = False
+
+    def of(self, query: Select[Any]) -> Select[Any]:
+        """Return a query of (method, id, sort) in this order, which leaves no two items equal.
+
+        A name always tells; other values may be missing, and those stand at the end.
+        """
+        method, number, value = query.selected_columns
+        down = self.sort.startswith("-") is not self.backwards
+        first, *rest = (c.desc() if down else c.asc() for c in (value, number, method))
+        if self.sort.removeprefix("-") != "name":
+            first = first.nulls_first() if self.backwards else first.nulls_last()
+        # Within one kind ids tell; an index serves the order without the kind.
+        return query.order_by(first, *(rest[:1] if _is_constant(method) else rest))
+
+
+def _is_constant(column: Any) -> bool:
+    return isinstance(getattr(column, "element", column), BindParameter)
 
 
 def _items(work: Work, keys: Sequence[tuple[str, int]]) -> list[Item]:

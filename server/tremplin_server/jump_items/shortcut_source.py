@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal, null, or_, select
+from sqlalchemy import ColumnElement, Select, cast, func, literal, null, or_, select
 
 from tremplin_server.accounts.models import User
+from tremplin_server.clients.models import JumpClient
 from tremplin_server.db import Work
 from tremplin_server.groups import service as groups
 from tremplin_server.groups.models import JumpGroup
@@ -43,6 +44,10 @@ class ShortcutSource:
         if view.tag:
             query = query.where(RdpShortcut.tag == view.tag)
         return query.where(_matching(view)) if view.phrase else query
+
+    def is_searched(self, view: View) -> bool:
+        """Whether the phrase of a view leaves shortcuts out."""
+        return bool(view.phrase)
 
     def items(self, work: Work, ids: Sequence[int]) -> list[Item]:
         """Return the shortcuts with these ids as items."""
@@ -85,7 +90,11 @@ def _sort(view: View) -> ColumnElement[Any]:
     name = view.sort.removeprefix("-")
     if name == "group":
         return func.coalesce(JumpGroup.name, User.public_display_name)
-    return getattr(RdpShortcut, name) if name in _TEXTS else null()
+    if name in _TEXTS:
+        column: ColumnElement[Any] = getattr(RdpShortcut, name)
+        return column
+    # Typed, for a union of what is missing here and the column that clients have.
+    return cast(null(), getattr(JumpClient, name).type)
 
 
 def _matching(view: View) -> ColumnElement[bool]:

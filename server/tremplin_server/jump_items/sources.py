@@ -60,6 +60,9 @@ class Source(Protocol):
         sort: the value of the view's order, null where this kind has no such column.
         """
 
+    def is_searched(self, view: View) -> bool:
+        """Whether the phrase of a view is looked for, which makes its query dear."""
+
     def items(self, work: Work, ids: Sequence[int]) -> list[Item]:
         """Return the items with these ids, in any order."""
 

@@ -27,7 +27,9 @@ FIELDS = (
     "public_ip",
 )
 SEARCHED = (*FIELDS, "fqdn", "external_id")
+OWNER = ("shared_group_id", "owner_user_id")
 GROUP_INDEX = "ix_jump_client_group_tag"
+ACCESS_INDEX = "ix_jump_client_last_access"
 
 
 def upgrade() -> None:
@@ -39,8 +41,11 @@ def upgrade() -> None:
     _table("client_history", sa.Column("last_slot", sa.Integer(), nullable=False),
            sa.Column("samples", sa.LargeBinary(), nullable=False))  # fmt: skip
     texts = (sa.Column(name, sa.Text(), nullable=False) for name in (*FIELDS, "text"))
-    _table("client_search", *texts)
-    op.create_index(GROUP_INDEX, "jump_client", ["shared_group_id", "owner_user_id", "tag"])
+    label = sa.Column("label", sa.String(length=128), nullable=False)
+    owner = (sa.Column(name, sa.Integer(), nullable=True) for name in OWNER)
+    _table("client_search", *texts, label, *owner)
+    op.create_index(GROUP_INDEX, "jump_client", [*OWNER, "tag"])
+    op.create_index(ACCESS_INDEX, "jump_client", ["last_access"])
     op.execute(f"INSERT INTO client_search SELECT id, {_texts('')} FROM jump_client")
     if op.get_bind().dialect.name == "postgresql":
         _follow_on_postgresql()
@@ -66,17 +71,17 @@ def _table(name: str, *columns: sa.Column[Any]) -> None:
 
 def _texts(row: str) -> str:
     """Return the SQL of what is searched of a row, in small letters: each field, then all of
-    them with a line each."""
+    them with a line each; and the name as it is written, and the owner."""
     line = "chr(10)" if op.get_bind().dialect.name == "postgresql" else "char(10)"
     fields = [f"lower({row}{name})" for name in FIELDS]
     everything = f" || {line} || ".join(f"coalesce({row}{name}, '')" for name in SEARCHED)
-    return ", ".join((*fields, f"lower({everything})"))
+    return ", ".join((*fields, f"lower({everything})", *(row + name for name in ("name", *OWNER))))
 
 
 def _follow_on_sqlite() -> None:
     """Keep the text in step whoever writes: statistics come in statements of many rows."""
-    columns = ", ".join(SEARCHED)
-    old, new = (", ".join(f"{row}.{c}" for c in SEARCHED) for row in ("OLD", "NEW"))
+    columns = ", ".join((*SEARCHED, *OWNER))
+    old, new = (", ".join(f"{row}.{c}" for c in (*SEARCHED, *OWNER)) for row in ("OLD", "NEW"))
     op.execute(
         "CREATE TRIGGER client_search_insert AFTER INSERT ON jump_client BEGIN "
         f"INSERT INTO client_search VALUES (NEW.id, {_texts('NEW.')}); END"
@@ -89,9 +94,10 @@ def _follow_on_sqlite() -> None:
 
 
 def _follow_on_postgresql() -> None:
-    columns = ", ".join(SEARCHED)
-    old, new = (", ".join(f"{row}.{c}" for c in SEARCHED) for row in ("OLD", "NEW"))
-    again = ", ".join(f"{name} = EXCLUDED.{name}" for name in (*FIELDS, "text"))
+    columns = ", ".join((*SEARCHED, *OWNER))
+    old, new = (", ".join(f"{row}.{c}" for c in (*SEARCHED, *OWNER)) for row in ("OLD", "NEW"))
+    kept = (*FIELDS, "text", "label", *OWNER)
+    again = ", ".join(f"{name} = EXCLUDED.{name}" for name in kept)
     op.execute(
         "CREATE FUNCTION client_search_follow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
         f"INSERT INTO client_search VALUES (NEW.id, {_texts('NEW.')}) "
@@ -114,6 +120,7 @@ def downgrade() -> None:
         op.execute(f"DROP TRIGGER {name}" + (" ON jump_client" if postgresql else ""))
     if postgresql:
         op.execute("DROP FUNCTION client_search_follow()")
+    op.drop_index(ACCESS_INDEX, "jump_client")
     op.drop_index(GROUP_INDEX, "jump_client")
     op.drop_table("client_search")
     op.drop_table("client_history")
