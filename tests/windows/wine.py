@@ -6,6 +6,7 @@ seconds after the last other program, so a machine that is on holds one such pro
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
@@ -59,10 +60,18 @@ def template() -> Path:
     version = subprocess.run(["wine", "--version"], capture_output=True, check=True).stdout
     inputs = version + SHIM.read_bytes() + _RECIPE
     kept = CACHE / hashlib.sha256(inputs).hexdigest()[:16]
-    if kept.exists():
-        return kept
     CACHE.mkdir(parents=True, exist_ok=True)
-    made = CACHE / f"making-{os.getpid()}"
+    with (CACHE / f"{kept.name}.lock").open("w") as turn:
+        # The workers of a run come at once, and one of them makes it for all.
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if not kept.exists():
+            _make(kept)
+    return kept
+
+
+def _make(kept: Path) -> None:
+    made = CACHE / "making"
+    shutil.rmtree(made, ignore_errors=True)
     environment = _environment(made)
     # Output goes nowhere: what Wine leaves running would hold a pipe open.
     quiet = {
@@ -77,7 +86,6 @@ def template() -> Path:
     subprocess.run(command, check=True)
     # Nothing here needs what is for 32-bit programs, and a copy takes time.
     made.rename(kept)
-    return kept
 
 
 def _until_ended(process: subprocess.Popen[bytes], seconds: float) -> bytes:

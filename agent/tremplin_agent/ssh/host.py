@@ -59,6 +59,7 @@ class Host:
 
     def run(self) -> None:
         """Serve until the agent is gone, or has had no session for a while."""
+        processes.heed_signals()
         for end in (self._woken, self._waker):
             end.setblocking(False)
         signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)

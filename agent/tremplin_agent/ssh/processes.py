@@ -77,6 +77,20 @@ class Child:
                 os.killpg(self.pid, number)
 
 
+_PYTHONS_OWN = (signal.SIGPIPE, signal.SIGXFSZ)
+"""Python ignores them for itself; `subprocess` gives them back to what it starts."""
+
+
+def heed_signals() -> None:
+    """Take every signal again that whoever started the agent had ignored, as `nohup` does.
+
+    Ignoring is inherited, through shells too: Ctrl-C would end nothing in a session.
+    """
+    for number in signal.valid_signals():
+        if number not in _PYTHONS_OWN and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
+
 class Reaper:
     """Starts the children of a process that has an event loop, and collects them."""
 
