@@ -145,6 +145,50 @@ def test_only_the_keyboard(console: Visitor) -> None:
     expect(rows(page).last).to_be_focused()
 
 
+def refreshed(page: Page) -> None:
+    """Refresh the list and the groups as a change at the server does, and wait until they are."""
+    with (
+        page.expect_response("**/console/rows*"),
+        page.expect_response("**/console/tree*"),
+    ):
+        page.evaluate("document.querySelector('#refresh').click()")
+    page.evaluate("new Promise((done) => setTimeout(() => requestAnimationFrame(done), 50))")
+
+
+def test_a_refresh_leaves_what_somebody_is_doing(console: Visitor) -> None:
+    page = console.page
+    row = rows(page).nth(3)
+    row.hover()
+    page.mouse.down()
+    refreshed(page)
+    page.mouse.up()
+    expect(row).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#panel h2")).to_be_visible()
+    page.keyboard.press("Shift+ArrowDown")
+    place = page.locator(".table-scroll")
+    place.evaluate("box => { box.scrollTop = 40 }")
+    before = place.evaluate("box => box.scrollTop")
+    page.locator("#tree button.tree-arrow").first.click()
+    tags = page.locator("#tree .tree-tags a").filter(visible=True)
+    expect(tags.first).to_be_visible()
+    shown = tags.count()
+    rows(page).nth(4).focus()
+    refreshed(page)
+    expect(rows(page).nth(4)).to_be_focused()
+    expect(selected(page)).to_have_count(2)
+    expect(rows(page).nth(4).get_by_role("checkbox")).to_be_checked()
+    assert tags.count() == shown
+    assert place.evaluate("box => box.scrollTop") == before
+    page.keyboard.press("Shift+F10")
+    refreshed(page)
+    expect(page.get_by_role("menuitem").first).to_be_focused()
+    page.keyboard.press("Escape")
+    page.locator("#q").fill("half a wo")
+    refreshed(page)
+    expect(page.locator("#q")).to_have_value("half a wo")
+    expect(page.locator("#q")).to_be_focused()
+
+
 def test_the_mouse_selects_as_everywhere(console: Visitor) -> None:
     page = console.page
     rows(page).nth(2).click()

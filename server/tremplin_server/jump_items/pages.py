@@ -23,6 +23,8 @@ from tremplin_server.sessions import listing as sessions
 blp = pages.blueprint("console_pages", __name__)
 
 _OPEN_SESSIONS = 5
+_UNFOLDED = 50
+"""How many groups stay unfolded when a page asks for the groups again."""
 
 
 @blp.get("/console")
@@ -39,7 +41,7 @@ def index() -> ResponseReturnValue:
         return render_template(
             "console/index.html",
             tree=tree.tree(work),
-            open_tags=tree.tags(work, shown["view"].group) if shown["view"].tag else [],
+            unfolded=_unfolded(work, [shown["view"].group] if shown["view"].tag else []),
             panel=_panel(work, item) if item else None,
             **shown,
         )
@@ -54,10 +56,11 @@ def rows() -> ResponseReturnValue:
 
 @blp.get("/console/tree")
 def groups() -> ResponseReturnValue:
-    """Answer the groups alone: their counts have changed."""
+    """Answer the groups alone: their counts have changed. unfolded: those that show tags."""
     with rest.reading() as work:
+        unfolded = _unfolded(work, request.args.getlist("unfolded")[:_UNFOLDED])
         return render_template(
-            "console/_tree.html", tree=tree.tree(work), view=_view(), open_tags=[]
+            "console/_tree.html", tree=tree.tree(work), view=_view(), unfolded=unfolded
         )
 
 
@@ -90,6 +93,10 @@ def columns() -> ResponseReturnValue:
         preferences.set_columns(work, [] if request.form.get("usual") else chosen)
     with rest.reading() as work:
         return render_template("console/_list.html", **_list(work))
+
+
+def _unfolded(work: Work, values: list[str]) -> dict[str, list[tuple[str, int]]]:
+    return {value: tree.tags(work, value) for value in values}
 
 
 def _view() -> View:

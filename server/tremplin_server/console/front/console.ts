@@ -4,6 +4,7 @@ import "@tabler/core/dist/css/tabler.css";
 import "./console.css";
 import htmx from "htmx.org";
 import { startLive } from "./live";
+import { morphing } from "./morphing";
 import { startMenus } from "./menus";
 import { tell } from "./messages";
 
@@ -19,6 +20,8 @@ Object.assign(htmx.config, {
   scrollBehavior: "auto",
   selfRequestsOnly: true,
 });
+
+htmx.defineExtension("morph", morphing);
 
 const csrfToken =
   document.querySelector<HTMLMetaElement>('meta[name="csrf-token"]')?.content ?? "";

@@ -26,6 +26,9 @@ export function startTree(): void {
     }
   });
   element("tree").addEventListener("keydown", arrows);
+  element("tree").addEventListener("htmx:configRequest", (event) => {
+    if (event.target === event.currentTarget) keepUnfolded(event as CustomEvent);
+  });
   document.body.addEventListener("htmx:pushedIntoHistory", mark);
   document.body.addEventListener("htmx:afterSettle", (event) => {
     if ((event.target as Element).closest("#tree")) mark();
@@ -38,6 +41,14 @@ function unfold(arrow: HTMLElement): void {
   const tags = element(arrow.getAttribute("aria-controls") ?? "");
   tags.hidden = !open;
   if (open) htmx.trigger(arrow, "unfold");
+}
+
+/** What is unfolded comes unfolded when the groups are asked for again. */
+function keepUnfolded(event: CustomEvent<{ parameters: FormData }>): void {
+  const open = element("tree").querySelectorAll<HTMLElement>('button[aria-expanded="true"]');
+  for (const { dataset } of open) {
+    event.detail.parameters.append("unfolded", dataset["unfolds"] ?? "");
+  }
 }
 
 function show(link: HTMLAnchorElement): void {
