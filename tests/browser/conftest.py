@@ -51,7 +51,9 @@ class Visitor:
         self.go("/login")
         self.page.fill("#username", username)
         self.page.fill("#password", password)
-        self.page.click(".sign-in button")
+        # A click does not wait for the page that it leads to, nor for that page's scripts.
+        with self.page.expect_navigation():
+            self.page.click(".sign-in button")
 
     def shoot(self, name: str) -> None:
         """Keep what the window shows, for people to look at."""

@@ -273,7 +273,8 @@ def test_an_api_account(administrator: Visitor) -> None:
     page.get_by_role("button", name="Create").click()
     expect(page.get_by_text("The secret is shown only now.")).to_be_visible()
     look(page, "accounts-secret")
-    page.get_by_role("link", name="Go on").click()
+    with page.expect_navigation():
+        page.get_by_role("link", name="Go on").click()
     page.get_by_role("button", name="New secret…").click()
     look(page, "accounts-confirm")
     page.get_by_role("dialog").get_by_role("button", name="Replace").click()

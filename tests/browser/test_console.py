@@ -59,8 +59,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def console(site: Site, visit: Visit) -> Visitor:
     visitor = visit(site.server.base_url)
     visitor.sign_in("administrator", personas.PASSWORD)
-    expect(rows(visitor.page).first).to_be_visible()
+    ready(visitor.page)
     return visitor
+
+
+def ready(page: Page) -> None:
+    """Wait until the page's scripts run: before that, a click is no click."""
+    expect(rows(page).first).to_be_visible()
+    expect(page.locator("[data-live-label]")).to_have_attribute("data-link", "open")
 
 
 def rows(page: Page) -> Locator:
@@ -306,6 +312,7 @@ def test_jumping_opens_tabs_that_stay_alive(console: Visitor, site: Site, visit:
     page = console.page
     other = visit(site.server.base_url)
     other.sign_in("administrator", personas.PASSWORD)
+    ready(other.page)
     host(other.page).click()
     host(page).dblclick()
     lines = shell(page).locator(".xterm-rows")
@@ -349,6 +356,7 @@ def test_the_auditor_may_only_look(site: Site, visit: Visit) -> None:
     visitor = visit(site.server.base_url)
     visitor.sign_in("auditor", personas.PASSWORD)
     page = visitor.page
+    ready(page)
     rows(page).first.click()
     expect(page.locator("#panel h2")).to_be_visible()
     expect(page.get_by_role("button", name="Jump", exact=True)).to_have_count(0)

@@ -92,7 +92,8 @@ def test_from_an_installer_to_a_host_and_back(administrator: Visitor, place: Pat
     administrator.go("/login/jump-clients/new")
     page.get_by_label("Tag", exact=True).first.fill("by hand")
     page.get_by_label("Number of uses").fill("1")
-    page.get_by_role("button", name="Create").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Create").click()
     expect(page.get_by_text("Its key info is shown this once")).to_be_visible()
     page.locator('[data-copy="key-info"]').click()
     expect(page.locator('[data-copy="key-info"]')).to_have_text("Copied")

@@ -121,7 +121,11 @@ def test_the_size_follows_the_window(host: Host, page: Visitor) -> None:
 def test_keys_interrupt(host: Host, page: Visitor) -> None:
     opened(page, host)
     prompt(page)
-    type_(page, "sleep 600; echo went on with $?")
+    # What is typed before the shell reads, or interrupts before the command runs, is lost.
+    type_(page, "PS1='wai''ting '")
+    expect(rows(page)).to_contain_text("waiting")
+    type_(page, "echo be''gun; sleep 600; echo went on with $?")
+    expect(rows(page)).to_contain_text("begun")
     page.page.keyboard.press("Control+c")
     type_(page, "echo status $?")
     expect(rows(page)).to_contain_text("status 130")
