@@ -1,0 +1,10 @@
+"""The rows of the catalogue of errors, a module a subject; `tremplin_server.errors` joins them."""
+
+from __future__ import annotations
+
+from tremplin_server.error_texts import accounts, clients, push, requests, sessions
+from tremplin_server.error_texts.entry import Entry
+
+SUBJECTS = (requests, accounts, clients, sessions, push)
+
+__all__ = ["SUBJECTS", "Entry"]
