@@ -50,6 +50,7 @@ from tremplin_agent.wire.messages import (
     Uninstalled,
     UninstallReason,
     UserChanged,
+    Wake,
     Welcome,
 )
 from tremplin_agent.wire.signed import (
@@ -95,6 +96,7 @@ __all__ = [
     "UninstallReason",
     "Uninstalled",
     "UserChanged",
+    "Wake",
     "Welcome",
     "WireError",
     "b64decode",

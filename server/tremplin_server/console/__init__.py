@@ -30,7 +30,7 @@ from tremplin_server.errors import TremplinError
 from tremplin_server.groups import admin_pages as groups
 from tremplin_server.installers import link_pages
 from tremplin_server.installers import pages as installers
-from tremplin_server.jump_items import item_pages
+from tremplin_server.jump_items import item_pages, whole_pages
 from tremplin_server.jump_items import pages as jump_items
 from tremplin_server.permissions import Permission
 from tremplin_server.policies import admin_pages as policies
@@ -75,6 +75,7 @@ def register(app: Flask) -> None:
         settings.blp,
         reports.blp,
         item_pages.blp,
+        whole_pages.blp,
         installers.blp,
         link_pages.blp,
         sessions.blp,
