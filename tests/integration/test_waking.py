@@ -69,6 +69,22 @@ def test_the_same_numbers_behind_another_address_are_another_network(stage: Stag
     assert LAN in str(refused.value)
 
 
+@pytest.mark.parametrize(("address", "asked"), [("10.77.0.3", ["host2"]), ("10.78.0.3", [])])
+def test_without_a_router_the_server_sees_who_stands_together(
+    stage: Stage, address: str, asked: list[str]
+) -> None:
+    asleep = host(stage, 1, card(1), online=False)
+    near = host(stage, 2, card(2))
+    with stage.database.work(AGENT) as work:
+        for agent, seen in ((asleep, "10.77.0.2"), (near, address)):
+            work.session.get_one(reporting.JumpClient, agent.client_id).public_ip = seen
+    if asked:
+        assert wake(stage, asleep) == asked
+        return
+    with pytest.raises(Conflict):
+        wake(stage, asleep)
+
+
 def test_who_is_awake_or_never_told_its_cards_is_not_woken(stage: Stage) -> None:
     awake = host(stage, 1, card(1))
     silent = host(stage, 2, online=False)

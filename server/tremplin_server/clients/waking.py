@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select
 
 from tremplin_server.audit import service as audit
 from tremplin_server.clients import service
@@ -70,15 +71,12 @@ def targets(work: Work, client_id: int, neighbour_id: int) -> dict[str, str]:
 
 
 def _neighbours(work: Work, client: JumpClient) -> list[Neighbour]:
-    """Return connected clients behind the same public address that share a network.
-
-    Private networks have the same numbers everywhere; the public address tells them apart.
-    """
+    """Return connected clients that share a network with one that is away."""
     wanted = {one["network"] for one in client.networks}
     query = (
-        select(JumpClient.id, JumpClient.name, JumpClient.networks)
+        select(JumpClient.id, JumpClient.name, JumpClient.public_ip, JumpClient.networks)
         .where(
-            JumpClient.public_ip == client.public_ip,
+            or_(JumpClient.public_ip == client.public_ip, *_direct(client)),
             JumpClient.worker_id.is_not(None),
             JumpClient.id != client.id,
             JumpClient.state != State.REMOVING.value,
@@ -86,9 +84,37 @@ def _neighbours(work: Work, client: JumpClient) -> list[Neighbour]:
         .order_by(JumpClient.last_connect.desc())
         .limit(_LOOKED_AT)
     )
-    found = [
-        Neighbour(row.id, row.name)
-        for row in work.session.execute(query)
-        if wanted & {one["network"] for one in row.networks}
-    ]
+    found = []
+    for row in work.session.execute(query):
+        shared = wanted & {one["network"] for one in row.networks}
+        if shared and _is_one_place(client.public_ip, row.public_ip, shared):
+            found.append(Neighbour(row.id, row.name))
     return found[:MOST]
+
+
+def _is_one_place(mine: str, other: str, shared: set[str]) -> bool:
+    """Whether hosts that the server sees at these addresses can stand in one of the networks.
+
+    Private networks have the same numbers everywhere. Behind a router they are told apart by
+    its public address; without one the server sees the hosts' own addresses.
+    """
+    if mine == other:
+        return True
+    try:
+        addresses = (IPv4Address(mine), IPv4Address(other))
+    except ValueError:
+        return False
+    networks = [IPv4Network(network) for network in shared]
+    return any(all(one in network for one in addresses) for network in networks)
+
+
+def _direct(client: JumpClient) -> list[ColumnElement[bool]]:
+    """Return the condition that a host is seen at an address like those of the client's
+    networks, by whole bytes: as near as every database can look."""
+    conditions = []
+    for one in client.networks:
+        network = IPv4Network(one["network"])
+        whole = network.prefixlen // 8
+        start = ".".join(str(network.network_address).split(".")[:whole])
+        conditions.append(JumpClient.public_ip.startswith(f"{start}." if whole else ""))
+    return conditions
