@@ -140,7 +140,7 @@ class CloseSession:
 
 @dataclass(frozen=True)
 class WakeNeighbours:
-    """Wake other hosts of this one's networks; `wire.Wake` says what the targets are."""
+    """Wake other hosts of this one's networks; `wire.WakeOnLan` says what the targets are."""
 
     targets: Dict[str, Any]
 
@@ -219,7 +219,11 @@ class Conversation:
             return [Drained(message.spread)]
         if isinstance(message, (wire.SessionOpen, wire.SessionClose)):
             return self._session(message)
-        if isinstance(message, wire.Wake) and self._stage is _Stage.IN and not self._me.farewell:
+        if (
+            isinstance(message, wire.WakeOnLan)
+            and self._stage is _Stage.IN
+            and not self._me.farewell
+        ):
             return [WakeNeighbours(message.targets)]
         return []
 

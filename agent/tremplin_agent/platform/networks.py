@@ -8,7 +8,7 @@ from typing import Any, Iterable, List, Mapping
 
 import psutil
 
-from tremplin_agent.core.waking import MOST, PORT, Network, Packet, mac_of, network_of, packets
+from tremplin_agent.core.wake_on_lan import MOST, PORT, Network, Packet, mac_of, network_of, packets
 
 REPEATS = 3
 """A broadcast can be lost, and a packet too many wakes nobody twice."""
@@ -34,7 +34,7 @@ def networks() -> List[Network]:
 def wake(targets: Mapping[str, Any]) -> int:
     """Wake the hosts with these network cards; return how many packets could be sent.
 
-    targets: see `core.waking.packets`.
+    targets: see `core.wake_on_lan.packets`.
     """
     return _send(packets(targets, networks()))
 

@@ -50,7 +50,7 @@ from tremplin_agent.wire.messages import (
     Uninstalled,
     UninstallReason,
     UserChanged,
-    Wake,
+    WakeOnLan,
     Welcome,
 )
 from tremplin_agent.wire.signed import (
@@ -96,7 +96,7 @@ __all__ = [
     "UninstallReason",
     "Uninstalled",
     "UserChanged",
-    "Wake",
+    "WakeOnLan",
     "Welcome",
     "WireError",
     "b64decode",

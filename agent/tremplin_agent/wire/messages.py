@@ -191,13 +191,13 @@ class SessionEnded:
 
 
 @dataclass(frozen=True)
-class Wake:
+class WakeOnLan:
     """Wake hosts that are switched off and stand in a network of this one. Never repeated.
 
     targets: address of a network card (12 hexadecimal digits) → its network (`10.0.0.0/24`).
     """
 
-    TYPE = "wake"
+    TYPE = "wake_on_lan"
     targets: Dict[str, Any]
 
 
@@ -205,7 +205,9 @@ AgentMessage = Union[
     Hello, Enrol, Proof, Ack, Statistics, UserChanged, Disabled, Enabled, Uninstalled, Log,
     SessionEnded,
 ]  # fmt: skip
-ServerMessage = Union[Challenge, Welcome, Refused, Command, Drain, SessionOpen, SessionClose, Wake]
+ServerMessage = Union[
+    Challenge, Welcome, Refused, Command, Drain, SessionOpen, SessionClose, WakeOnLan
+]
 Message = Union[AgentMessage, ServerMessage]
 
 AGENT_MESSAGES: Tuple[Type[Any], ...] = (
@@ -213,7 +215,7 @@ AGENT_MESSAGES: Tuple[Type[Any], ...] = (
     SessionEnded,
 )  # fmt: skip
 SERVER_MESSAGES: Tuple[Type[Any], ...] = (
-    Challenge, Welcome, Refused, Command, Drain, SessionOpen, SessionClose, Wake,
+    Challenge, Welcome, Refused, Command, Drain, SessionOpen, SessionClose, WakeOnLan,
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from flask import Response
 from flask.views import MethodView
 
 from tremplin_server import rest
-from tremplin_server.clients import housekeeping, service, tombstones, waking
+from tremplin_server.clients import housekeeping, service, tombstones, wake_on_lan
 from tremplin_server.clients.drift import drift
 from tremplin_server.clients.models import Tombstone
 from tremplin_server.clients.schemas import (
@@ -88,7 +88,7 @@ class Wake(MethodView):
     def post(self, id: int) -> dict[str, Any]:
         """Have Jump Clients of the same network send what switches the host on."""
         with rest.writing() as work:
-            return {"through": waking.wake(work, id)}
+            return {"through": wake_on_lan.wake(work, id)}
 
 
 @blp.route("/tombstone")

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from tremplin_server.clients import service, waking
+from tremplin_server.clients import service, wake_on_lan
 from tremplin_server.clients.models import JumpClient
 from tremplin_server.db import Work
 from tremplin_server.errors import Invalid, TremplinError
@@ -78,7 +78,7 @@ def deed(action: Action, changes: Mapping[str, Any], reason: str) -> Callable[[W
         return lambda work, number: service.delete(work, number, reason)
     if action is Action.UNINSTALL:
         return lambda work, number: service.uninstall(work, number, reason)
-    return waking.wake
+    return wake_on_lan.wake
 
 
 def apply(work: Work, ids: Sequence[int], do: Callable[[Work, int], object]) -> Outcome:

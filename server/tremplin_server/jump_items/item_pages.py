@@ -11,7 +11,7 @@ from flask_wtf import FlaskForm
 
 from tremplin_server import pages, rest
 from tremplin_server.clients import service as clients
-from tremplin_server.clients import waking
+from tremplin_server.clients import wake_on_lan
 from tremplin_server.clients.forms import PropertiesForm, ReasonForm
 from tremplin_server.db import Work
 from tremplin_server.errors import Conflict, NotFound
@@ -59,7 +59,7 @@ def wake() -> ResponseReturnValue:
     """Have neighbours of a Jump Client switch its host on."""
     with rest.writing() as work:
         item = _chosen(work)[0]
-        asked = waking.wake(work, item.id)
+        asked = wake_on_lan.wake(work, item.id)
     names = ", ".join(one.name for one in asked)
     return done(_("Asked to wake %(what)s: %(names)s.", what=item.name, names=names))
 

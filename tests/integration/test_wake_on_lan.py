@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tremplin_agent import wire
-from tremplin_server.clients import reporting, waking
+from tremplin_server.clients import reporting, wake_on_lan
 from tremplin_server.db import Database
 from tremplin_server.errors import Conflict, Denied, NotFound
 from tremplin_server.permissions import Actor, system_actor
@@ -43,7 +43,7 @@ def host(stage: Stage, number: int, *cards: dict[str, str], online: bool = True)
 
 def wake(stage: Stage, agent: Agent, actor: Actor | None = None) -> list[str]:
     with stage.database.work(actor or system_actor()) as work:
-        return [one.name for one in waking.wake(work, agent.client_id)]
+        return [one.name for one in wake_on_lan.wake(work, agent.client_id)]
 
 
 def test_neighbours_of_the_same_network_are_asked(stage: Stage) -> None:
@@ -53,9 +53,9 @@ def test_neighbours_of_the_same_network_are_asked(stage: Stage) -> None:
     host(stage, 4, card(4), online=False)
     assert wake(stage, asleep) == ["host2"]
     with stage.database.work(system_actor(), read_only=True) as work:
-        told = waking.targets(work, asleep.client_id, near.client_id)
+        told = wake_on_lan.targets(work, asleep.client_id, near.client_id)
     assert told == {card(1)["mac"]: LAN}
-    assert "client.wake" in stage.actions()
+    assert "client.wake_on_lan" in stage.actions()
 
 
 def test_the_same_numbers_behind_another_address_are_another_network(stage: Stage) -> None:
@@ -161,7 +161,7 @@ async def _heard(server: Server) -> None:
         await _known(server, asleep, near)
         await asleep.hang_up()
         assert await _woken(server, asleep) == [near.client_id]
-        order = await near.receive(wire.Wake)
+        order = await near.receive(wire.WakeOnLan)
         assert order.targets == {card(1)["mac"]: LAN}
     finally:
         await cut_all()

@@ -48,9 +48,9 @@ def wake(work: Work, client_id: int) -> list[Neighbour]:
         networks = ", ".join(sorted({one["network"] for one in client.networks}))
         raise Conflict("wake.nobody", name=client.name, networks=networks)
     for one in asked:
-        work.notify("client.wake", client_id=one.id, target=client.id)
+        work.notify("client.wake_on_lan", client_id=one.id, target=client.id)
     names = [one.name for one in asked]
-    audit.record(work, "client.wake", "client", client.id, client.name, through=names)
+    audit.record(work, "client.wake_on_lan", "client", client.id, client.name, through=names)
     return asked
 
 
@@ -61,7 +61,7 @@ def can_wake(client: JumpClient) -> bool:
 
 
 def targets(work: Work, client_id: int, neighbour_id: int) -> dict[str, str]:
-    """Return what `wire.Wake` says to a neighbour of a client: card → network."""
+    """Return what `wire.WakeOnLan` says to a neighbour of a client: card → network."""
     client = work.session.get(JumpClient, client_id)
     neighbour = work.session.get(JumpClient, neighbour_id)
     if client is None or neighbour is None:

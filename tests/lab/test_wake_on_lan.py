@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from tremplin_agent.core.waking import PORT, magic_packet
+from tremplin_agent.core.wake_on_lan import PORT, magic_packet
 
 from tests.lab import installing, network
 from tests.lab.api import Api

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tremplin_agent.core.waking import (
+from tremplin_agent.core.wake_on_lan import (
     MOST,
     Network,
     Packet,
