@@ -175,7 +175,7 @@ def _ago(value: datetime | None) -> str:
     if value is None:
         return ""
     now = rest.current_database().clock.now().astimezone(UTC)
-    return str(format_timedelta(value - now, granularity="second", add_direction=True))
+    return i18n.ago(value - now)
 
 
 def _bytes(count: int) -> str:
