@@ -130,7 +130,7 @@ class Server:
             input=given,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
         )
 
     def init(self) -> None:
