@@ -33,6 +33,7 @@ _STEPS = (
     Step.ENROLLING,
     Step.COMING_ONLINE,
 )
+_KEY_FILES = {"ssh-ed25519": "ed25519", "ssh-rsa": "rsa"}
 
 blp = pages.blueprint("push_pages", __name__)
 
@@ -41,7 +42,8 @@ blp = pages.blueprint("push_pages", __name__)
 class Shown:
     """A line of a push. state: also `broken`. text: step, result or error, in words.
 
-    share: how far it is, 0 to 1. changed_key: it has another key than in an earlier push.
+    share: how far it is, 0 to 1. changed_key: it has another key than in an earlier push. compare: the
+    command that tells a host's key on the host itself.
     """
 
     host: PushHost
@@ -49,6 +51,7 @@ class Shown:
     text: str
     share: float
     changed_key: bool = False
+    compare: str = ""
 
 
 def register(app: Flask) -> None:
@@ -185,7 +188,9 @@ def _shown(work: Work, run: PushRun, host: PushHost) -> Shown:
     if state == HostState.ASKING:
         earlier = service.known_keys(work, host.address, run.id)
         changed = bool(earlier) and host.fingerprint not in earlier
-        return Shown(host, state, "", _share(host), changed)
+        kind = _KEY_FILES.get(host.key_kind, "ecdsa")
+        compare = f"ssh-keygen -lf /etc/ssh/ssh_host_{kind}_key.pub"
+        return Shown(host, state, "", _share(host), changed, compare)
     step = words.step(Step(host.step), spoken) if host.step else words.waiting(spoken)
     return Shown(host, state, step, _share(host))
 
