@@ -30,7 +30,7 @@ from tremplin_server.errors import TremplinError
 from tremplin_server.groups import admin_pages as groups
 from tremplin_server.installers import link_pages
 from tremplin_server.installers import pages as installers
-from tremplin_server.jump_items import item_pages
+from tremplin_server.jump_items import item_pages, whole_pages
 from tremplin_server.jump_items import pages as jump_items
 from tremplin_server.permissions import Permission
 from tremplin_server.policies import admin_pages as policies
@@ -82,6 +82,7 @@ def register(app: Flask) -> None:
         portal_settings.blp,
         reports.blp,
         item_pages.blp,
+        whole_pages.blp,
         installers.blp,
         push.blp,
         link_pages.blp,
@@ -177,7 +178,7 @@ def _ago(value: datetime | None) -> str:
     if value is None:
         return ""
     now = rest.current_database().clock.now().astimezone(UTC)
-    return str(format_timedelta(value - now, granularity="second", add_direction=True))
+    return i18n.ago(value - now)
 
 
 def _bytes(count: int) -> str:
