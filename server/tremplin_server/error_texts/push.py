@@ -7,7 +7,8 @@ from tremplin_server.error_texts.entry import Entry
 ENTRIES = {
     "push.host": Entry(502, 9, "{host}: {detail}", "{host} : {detail}"),
     "push.unreachable": Entry(
-        502, 9, "the host cannot be reached over SSH: {detail}; check its name and port, and that this "
+        502, 9,
+        "the host cannot be reached over SSH: {detail}; check its name and port, and that this "
         "server may reach it",
         "la machine est injoignable en SSH : {detail} ; vérifiez son nom, son port, et que ce "
         "serveur peut l'atteindre",
@@ -16,7 +17,8 @@ ENTRIES = {
         502, 9, "the SSH connection broke: {detail}", "la connexion SSH a été coupée : {detail}"
     ),
     "push.authentication": Entry(
-        502, 9, "the host does not let {user} in with this key or password; check them, and whether its "
+        502, 9,
+        "the host does not let {user} in with this key or password; check them, and whether its "
         "sshd takes them",
         "la machine n'accepte pas {user} avec cette clé ou ce mot de passe ; vérifiez-les, et si "
         "son sshd les admet",

@@ -42,8 +42,8 @@ blp = pages.blueprint("push_pages", __name__)
 class Shown:
     """A line of a push. state: also `broken`. text: step, result or error, in words.
 
-    share: how far it is, 0 to 1. changed_key: it has another key than in an earlier push. compare: the
-    command that tells a host's key on the host itself.
+    share: how far it is, 0 to 1. changed_key: it has another key than in an earlier push.
+    compare: the command that tells a host's key on the host itself.
     """
 
     host: PushHost
