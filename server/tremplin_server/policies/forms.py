@@ -59,9 +59,10 @@ class PolicyForm(FlaskForm):  # type: ignore[misc] # the package has no types
 class EntryForm(Form):  # type: ignore[misc] # the package has no types
     """A row of the schedule; without a first day it counts for nothing."""
 
-    start_day = SelectField(_l("From"))
+    # The service says what is wrong with a row: one sentence for all of them.
+    start_day = SelectField(_l("From"), validate_choice=False)
     start_time = StringField(_l("From, time"), widget=TimeInput())
-    end_day = SelectField(_l("To"))
+    end_day = SelectField(_l("To"), validate_choice=False)
     end_time = StringField(_l("To, time"), widget=TimeInput())
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -76,9 +77,9 @@ class EntryForm(Form):  # type: ignore[misc] # the package has no types
             return None
         end_day = self.end_day.data or self.start_day.data
         return {
-            "start_day": int(self.start_day.data),
+            "start_day": _day(self.start_day.data),
             "start_time": (self.start_time.data or "")[:5],
-            "end_day": int(end_day),
+            "end_day": _day(end_day),
             "end_time": (self.end_time.data or "")[:5],
         }
 
@@ -154,6 +155,10 @@ class JumpPolicyForm(PolicyForm):
         values["timezone"] = (values["timezone"] or "UTC").strip()
         values["notify_recipients"] = (values["notify_recipients"] or "").strip()
         return values
+
+
+def _day(chosen: str) -> int:
+    return int(chosen) if chosen in "0123456" else -1
 
 
 def _row(entry: Mapping[str, Any]) -> dict[str, str]:
