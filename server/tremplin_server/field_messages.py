@@ -69,6 +69,19 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             rf"A span of 1 to {_N} days is needed\.",
             r"Il faut une période de 1 à \1 jours.",
         ),
+        (r"Needs schedule_enabled\.", "Demande schedule_enabled."),
+        (
+            r"Goes with simultaneous_jumps join only\.",
+            "Ne va qu'avec simultaneous_jumps join.",
+        ),
+        (
+            r"There is no such time zone on this server\.",
+            "Ce serveur ne connaît pas ce fuseau horaire.",
+        ),
+        (
+            r"Not a span of days and times of the week\.",
+            "Ce n'est pas une plage de jours et d'heures de la semaine.",
+        ),
         (r"There is no such Jump Client\.", "Ce Jump Client n'existe pas."),
         (
             r"Must be a host name or an IP address\.",
