@@ -39,7 +39,9 @@ class Request:
     """What a technician asks for.
 
     ports: of the host's loopback that he wants to forward to; None for all that the site
-    allows. keys: OpenSSH public keys that he signs in with on the host. open: the front
+    allows. targets: ports of machines beside the host, as `tremplin_agent.targets` writes
+    them; that he may have those is the caller's to settle. keys: OpenSSH public keys that he
+    signs in with on the host. open: the front
     vouches for him, and the host lets him in without a key. technician_ip: where he comes
     from; the actor's address when empty.
     """
@@ -47,6 +49,7 @@ class Request:
     front: Front
     capabilities: tuple[Capability, ...] = tuple(Capability)
     ports: tuple[int, ...] | None = None
+    targets: tuple[str, ...] = ()
     reason: str = ""
     technician_ip: str = ""
     keys: tuple[str, ...] = ()
