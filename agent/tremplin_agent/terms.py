@@ -27,10 +27,11 @@ class Terms:
     capabilities: `Capability` values. ports: TCP ports of the host's loopback that may be
     forwarded to. targets: other machines' ports that may be forwarded to as well, as
     `tremplin_agent.targets` writes them. expires_at: seconds since 1970. idle_seconds:
-    without a byte the session ends; 0 for never. record_bytes: most bytes that the recording of a terminal may have; 0
-    for none. technician: who it is, for the notice and the environment. notice: what to
-    write to the terminals of the host at the start; empty for nothing. ends: what to tell
-    the technician when the session ends, by the code of the end, in his language.
+    without a byte the session ends; 0 for never. record_bytes: most bytes that the recording
+    of a terminal may have; 0 for none. technician: who it is, for the notice and the
+    environment. notice: what to write to the terminals of the host at the start; empty for
+    nothing. ends: what to tell the technician when the session ends, by the code of the end,
+    in his language.
     """
 
     keys: Tuple[str, ...] = ()
