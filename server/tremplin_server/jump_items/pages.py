@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from tremplin_server import pages, rest
 from tremplin_server.accounts import preferences
-from tremplin_server.clients import history, measures
+from tremplin_server.clients import history, measures, wake_on_lan
 from tremplin_server.clients import service as clients
 from tremplin_server.clients.words import states
 from tremplin_server.db import Work
@@ -169,6 +169,7 @@ def _panel(work: Work, item: Item) -> dict[str, Any]:
         **shown,
         "client": client,
         "advice": advice.advice(work, item, client),
+        "wakeable": wake_on_lan.can_wake(client),
         "measures": measures.measures(client.statistics),
         "statistics": measures.figures(client.statistics),
         "lines": chart.lines(samples, work.now()),
