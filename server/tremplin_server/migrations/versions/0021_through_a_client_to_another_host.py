@@ -1,6 +1,6 @@
 """Sessions that lead to other hosts, for RDP shortcuts through a Jump Client.
 
-Revision: 0021; follows: 0012
+Revision: 0021; follows: 0060
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0021"
-down_revision = "0012"
+down_revision = "0060"
 branch_labels = None
 depends_on = None
 
