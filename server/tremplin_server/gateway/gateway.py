@@ -74,6 +74,7 @@ class Gateway:
         self.server_key = await self.store.call(_server_key)
         for topic in ("client.command", "client.deleted"):
             self.bus.subscribe(topic, self._look_for_commands)
+        self.bus.subscribe("support.changed", self._look_at_customer)
         self.bus.subscribe("client.close", self._close)
         self.bus.on_gap(lambda: self.spawn(self.catch_up()))
         if self._peers is not None:
@@ -169,6 +170,11 @@ class Gateway:
         if connection is not None:
             connection.look_for_commands()
 
+    def _look_at_customer(self, body: Mapping[str, Any]) -> None:
+        connection = self.held(-int(body["support_id"]))
+        if connection is not None:
+            connection.look_for_commands()
+
     def _close(self, body: Mapping[str, Any]) -> None:
         connection = self.held(int(body["client_id"]))
         if connection is None or body["code"] not in CATALOGUE:
@@ -181,7 +187,10 @@ class Gateway:
 
     async def catch_up(self) -> None:
         """Do what notices that were lost would have asked for."""
-        held = [connection.client_id for connection in self.hub]
+        held = [connection.client_id for connection in self.hub if connection.client_id > 0]
+        for connection in self.hub:
+            if connection.client_id < 0:
+                self._look_at_customer({"support_id": -connection.client_id})
         for start in range(0, len(held), _CATCH_UP_BATCH):
             batch = held[start : start + _CATCH_UP_BATCH]
             for client_id in await self.store.call(commands.waiting, batch):
@@ -221,7 +230,10 @@ class Gateway:
         """Say again who is connected here: another worker took this one for dead."""
         for connection in self.hub:
             if isinstance(connection, Connection):
-                self.write_later(connection.present())
+                if connection.attends:
+                    self.spawn(connection.reassert())
+                else:
+                    self.write_later(connection.present())
 
 
 def _server_key(work: Work) -> bytes:

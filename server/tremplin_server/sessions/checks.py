@@ -61,15 +61,16 @@ def startable(work: Work, client_id: int, request: Request) -> JumpClient:
     work.actor.require(Permission.SESSIONS_START)
     client = clients.get(work, client_id)
     groups.require_item(work, client, "start")
-    _check(work, request)
+    require_values(work, request)
     _require_ready(client)
     _one_at_a_time(work)
     _require_policy(work, client)
-    _require_room(work)
+    require_room(work)
     return client
 
 
-def _check(work: Work, request: Request) -> None:
+def require_values(work: Work, request: Request) -> None:
+    """Raise Invalid or Denied (session.port) when a request is none that can be granted."""
     wrong: dict[str, list[str]] = {}
     if len(request.reason) > MAX_REASON:
         wrong["reason"] = [f"Longer than maximum length {MAX_REASON}."]
@@ -142,7 +143,9 @@ def _require_policy(work: Work, client: JumpClient) -> None:
         raise Conflict("jump.policy")
 
 
-def _require_room(work: Work) -> None:
+def require_room(work: Work) -> None:
+    """Raise Unavailable (jump.busy) when too many sessions start at once."""
+    _one_at_a_time(work)
     limit = work.config.session_starts_at_once
     starting = select(func.count()).where(
         JumpSession.state == SessionState.STARTING,

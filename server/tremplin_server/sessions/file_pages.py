@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
-from flask import Response, render_template, request, session
+from flask import Response, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from tremplin_server import i18n, pages, rest
@@ -29,7 +29,7 @@ blp = pages.blueprint("file_pages", __name__)
 
 
 @blp.before_request
-def _same_site() -> None:
+def same_site() -> None:
     """Let no other site's link reach into a host; forms carry a token besides."""
     if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
         raise Denied("auth.denied", permission="same-origin")
@@ -41,7 +41,12 @@ def index(client_id: int) -> ResponseReturnValue:
     with rest.reading() as work:
         file_orders.require_host(work, client_id)
         shown = client_pages.shown(work, client_id)
-    return render_template("sessions/files.html", opened=client_id in _opened(), **shown)
+
+    def address(name: str) -> str:
+        return url_for(f"file_pages.{name}", client_id=client_id)
+
+    opened = is_opened(client_id)
+    return render_template("sessions/files.html", opened=opened, files_address=address, **shown)
 
 
 @blp.post("/console/clients/<int:client_id>/files/open")
@@ -120,6 +125,11 @@ def _order(client_id: int, operation: Operation, **more: Any) -> ResponseReturnV
     )
     file_orders.leave(cast("dict[str, Any]", scope), order)
     return Response(status=204)
+
+
+def is_opened(client_id: int) -> bool:
+    """Return whether this browser has opened the files of a host."""
+    return client_id in _opened()
 
 
 def _opened() -> dict[int, str]:

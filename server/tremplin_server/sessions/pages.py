@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import flash, jsonify, redirect, render_template, request
+from flask import flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from tremplin_agent.terms import Capability
@@ -44,7 +44,9 @@ def terminal(client_id: int) -> ResponseReturnValue:
     with rest.reading() as work:
         file_orders.require_host(work, client_id)
         shown = client_pages.shown(work, client_id)
-    return render_template("sessions/terminal.html", nonce=pages.style_nonce(), **shown)
+    address = url_for("session_pages.open_terminal", client_id=client_id)
+    nonce = pages.style_nonce()
+    return render_template("sessions/terminal.html", nonce=nonce, open_address=address, **shown)
 
 
 @blp.post("/console/clients/<int:client_id>/terminal")
