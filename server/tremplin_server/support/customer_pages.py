@@ -27,8 +27,10 @@ def join(key: str) -> ResponseReturnValue:
         has = downloads.platforms(work)
     own = platform_of(request.user_agent.string)
     names = [(value, _names()[value]) for value in has]
-    filename = downloads.filename(own)
-    return render_template("support/join.html", platforms=names, platform=own, filename=filename)
+    command = f"sh {downloads.filename(own)}"
+    return render_template(
+        "support/join.html", platforms=names, platform=own, command=command
+    )
 
 
 @blp.post(f"{keys.LINKS}<key>")
