@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import re
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 

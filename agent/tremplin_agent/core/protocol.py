@@ -155,9 +155,16 @@ class Heard:
     message: wire.ToCustomer
 
 
+@dataclass(frozen=True)
+class WakeNeighbours:
+    """Wake other hosts of this one's networks; `wire.WakeOnLan` says what the targets are."""
+
+    targets: Dict[str, Any]
+
+
 Action = Union[
     Send, LetIn, TurnedAway, SetProperties, RemoveYourself, Drained, HangUp,
-    OpenSession, CloseSession, Heard,
+    OpenSession, CloseSession, WakeNeighbours, Heard,
 ]  # fmt: skip
 
 
@@ -229,6 +236,12 @@ class Conversation:
             return [Drained(message.spread)]
         if isinstance(message, (wire.SessionOpen, wire.SessionClose)):
             return self._session(message)
+        if (
+            isinstance(message, wire.WakeOnLan)
+            and self._stage is _Stage.IN
+            and not self._me.farewell
+        ):
+            return [WakeNeighbours(message.targets)]
         if isinstance(message, wire.TO_CUSTOMER):
             attends = self._me.attendance is not None and self._stage is _Stage.IN
             return [Heard(message)] if attends else []

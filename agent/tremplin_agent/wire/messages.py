@@ -192,12 +192,24 @@ class SessionEnded:
     detail: str = ""
 
 
+@dataclass(frozen=True)
+class WakeOnLan:
+    """Wake hosts that are switched off and stand in a network of this one. Never repeated.
+
+    targets: address of a network card (12 hexadecimal digits) → its network (`10.0.0.0/24`).
+    """
+
+    TYPE = "wake_on_lan"
+    targets: Dict[str, Any]
+
+
 AgentMessage = Union[
     Hello, Enrol, Proof, Ack, Statistics, UserChanged, Disabled, Enabled, Uninstalled, Log,
     SessionEnded, support.Attend, support.FromCustomer,
 ]  # fmt: skip
 ServerMessage = Union[
-    Challenge, Welcome, Refused, Command, Drain, SessionOpen, SessionClose, support.ToCustomer,
+    Challenge, Welcome, Refused, Command, Drain, SessionOpen, SessionClose, WakeOnLan,
+    support.ToCustomer,
 ]  # fmt: skip
 Message = Union[AgentMessage, ServerMessage]
 
@@ -206,7 +218,7 @@ AGENT_MESSAGES: Tuple[Type[Any], ...] = (
     SessionEnded, support.Attend, *support.FROM_CUSTOMER,
 )  # fmt: skip
 SERVER_MESSAGES: Tuple[Type[Any], ...] = (
-    Challenge, Welcome, Refused, Command, Drain, SessionOpen, SessionClose,
+    Challenge, Welcome, Refused, Command, Drain, SessionOpen, SessionClose, WakeOnLan,
     *support.TO_CUSTOMER,
 )  # fmt: skip
 
@@ -244,5 +256,6 @@ STATISTICS_FIELDS = (
     "memory_used_bytes",
     "disk_total_bytes",
     "disk_used_bytes",
+    "networks",
 )
 """Keys of `Statistics.values`; the public IP is what the server sees of the connection."""

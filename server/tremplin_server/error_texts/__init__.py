@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from tremplin_server.error_texts import accounts, attending, clients, push, requests, sessions
+from tremplin_server.error_texts import (
+    accounts,
+    attending,
+    clients,
+    push,
+    requests,
+    sessions,
+    support,
+)
 from tremplin_server.error_texts.entry import Entry
 
-SUBJECTS = (requests, accounts, clients, sessions, attending, push)
+SUBJECTS = (requests, accounts, clients, sessions, push, support, attending)
 
 __all__ = ["SUBJECTS", "Entry"]

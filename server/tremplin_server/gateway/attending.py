@@ -14,6 +14,7 @@ from tremplin_agent import wire
 
 from tremplin_server.clients.lifecycle import State
 from tremplin_server.clients.presence import Identity
+from tremplin_server.errors import NotFound
 from tremplin_server.gateway.protocol import NORMAL, AttendHost
 from tremplin_server.permissions import Actor, ActorKind
 from tremplin_server.support import customer
@@ -28,10 +29,15 @@ End = Callable[[int], None]
 
 async def admitted(gateway: Gateway, action: AttendHost, public_ip: str) -> Attending:
     """Return who came with a session key; TremplinError says why nobody did."""
-    gateway.take_enrolment_token()
+    gateway.wrong_keys.check(public_ip)
     request = AttendRequest(action.hello, action.attend, action.nonce, public_ip)
     actor = Actor(ActorKind.AGENT, "customer", 0, public_ip)
-    return await gateway.store.call_as(actor, customer.attend, request, gateway.accepted_pins)
+    try:
+        return await gateway.store.call_as(actor, customer.attend, request, gateway.accepted_pins)
+    except NotFound:
+        # Whoever tries keys out is soon too slow for that; who has one loses nothing.
+        gateway.wrong_keys.spend(public_ip)
+        raise
 
 
 def identity_of(attending: Attending) -> Identity:

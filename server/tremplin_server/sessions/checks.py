@@ -143,13 +143,18 @@ def _require_policy(work: Work, client: JumpClient) -> None:
         raise Conflict("jump.policy")
 
 
+def starting(work: Work) -> int:
+    """Return how many sessions of the site are starting now."""
+    found = select(func.count()).where(
+        JumpSession.state == SessionState.STARTING,
+        JumpSession.created_at > work.now() - timedelta(seconds=START_SECONDS),
+    )
+    return work.session.scalar(found) or 0
+
+
 def require_room(work: Work) -> None:
     """Raise Unavailable (jump.busy) when too many sessions start at once."""
     _one_at_a_time(work)
     limit = work.config.session_starts_at_once
-    starting = select(func.count()).where(
-        JumpSession.state == SessionState.STARTING,
-        JumpSession.created_at > work.now() - timedelta(seconds=START_SECONDS),
-    )
-    if limit and (work.session.scalar(starting) or 0) >= limit:
+    if limit and starting(work) >= limit:
         raise Unavailable("jump.busy")
