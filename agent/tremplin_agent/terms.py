@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Any, Dict, Mapping, Tuple
 
-from tremplin_agent.wire import WireError
+from tremplin_agent.wire import Grant, WireError
 
 
 class Capability(str, Enum):
@@ -16,6 +16,15 @@ class Capability(str, Enum):
     EXEC = "exec"
     SFTP = "sftp"
     FORWARD = "forward"
+
+
+GRANT_OF: Dict[str, Grant] = {
+    Capability.SHELL.value: Grant.SHELL,
+    Capability.EXEC.value: Grant.SHELL,
+    Capability.FORWARD.value: Grant.SHELL,
+    Capability.SFTP.value: Grant.FILES,
+}
+"""Which grant of a customer's a capability needs in a support session."""
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,9 @@ from tremplin_server.sessions import pages as sessions
 from tremplin_server.settings import pages as settings
 from tremplin_server.shortcuts import pages as shortcuts
 from tremplin_server.status import pages as status
+from tremplin_server.support import customer_pages
+from tremplin_server.support import file_pages as support_files
+from tremplin_server.support import pages as support
 
 blp = pages.blueprint(
     "console",
@@ -89,6 +92,9 @@ def register(app: Flask) -> None:
         sessions.blp,
         file_pages.blp,
         reach_pages.blp,
+        support.blp,
+        support_files.blp,
+        customer_pages.blp,
         audit.blp,
     ):
         app.register_blueprint(part)

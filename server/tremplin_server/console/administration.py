@@ -67,7 +67,9 @@ def account_path() -> str:
 
 
 def area(path: str) -> str:
-    """Return which part of the site `path` belongs to: console, sessions, administration."""
+    """Return the part of the site of `path`: console, sessions, support, administration."""
+    if path.startswith("/console/support"):
+        return "support"
     if path.startswith("/console/sessions"):
         return "sessions"
     if path.startswith(("/login", "/console/removed", "/console/keys", "/console/second-factor")):

@@ -71,7 +71,7 @@ def startable(work: Work, client_id: int, request: Request) -> tuple[JumpClient,
     work.actor.require(Permission.SESSIONS_START)
     client, place = clients.get(work, client_id), clients.place(work, client_id)
     groups.require_item(work, place, "start")
-    _check(work, request)
+    require_values(work, request)
     _require_ready(client)
     _one_at_a_time(work)
     asked = Asked(
@@ -82,11 +82,12 @@ def startable(work: Work, client_id: int, request: Request) -> tuple[JumpClient,
         proven=request.proven,
     )
     admission = admit(work, place.jump_policy_id, client.id, asked)
-    _require_room(work)
+    require_room(work)
     return client, admission
 
 
-def _check(work: Work, request: Request) -> None:
+def require_values(work: Work, request: Request) -> None:
+    """Raise Invalid or Denied (session.port) when a request is none that can be granted."""
     wrong: dict[str, list[str]] = {}
     if len(request.reason) > MAX_REASON:
         wrong["reason"] = [f"Longer than maximum length {MAX_REASON}."]
@@ -152,7 +153,9 @@ def starting(work: Work) -> int:
     return work.session.scalar(found) or 0
 
 
-def _require_room(work: Work) -> None:
+def require_room(work: Work) -> None:
+    """Raise Unavailable (jump.busy) when too many sessions start at once."""
+    _one_at_a_time(work)
     limit = work.config.session_starts_at_once
     if limit and starting(work) >= limit:
         raise Unavailable("jump.busy")

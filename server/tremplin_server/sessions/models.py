@@ -38,6 +38,8 @@ class JumpSession(Model):
     client_id: Mapped[int | None] = mapped_column(
         ForeignKey("jump_client.id", ondelete="SET NULL"), index=True
     )
+    guest_id: Mapped[int | None] = mapped_column(index=True)
+    """Of the support session whose customer's computer it is on, instead of a Jump Client."""
     client_name: Mapped[str] = mapped_column(String(128))
     client_external_id: Mapped[str | None] = mapped_column(String(255))
     user_id: Mapped[int | None] = mapped_column(
