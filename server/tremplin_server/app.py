@@ -118,6 +118,7 @@ def _register_features(app: Flask) -> None:
         reach_api.known_hosts,
         reach_api.ssh_config,
         reach_api.bastion,
+        approval_api.blp,
         audit.blp,
         status.blp,
     ):

@@ -17,7 +17,7 @@ from tremplin_server.errors import Conflict, Denied, Invalid, Unavailable
 from tremplin_server.groups import service as groups
 from tremplin_server.permissions import Permission
 from tremplin_server.sessions.models import Front, JumpSession, SessionState
-from tremplin_server.sessions.policy_gate import Admission, Asked, admit
+from tremplin_server.sessions.policy_gate import Admission, Asked, Item, admit
 
 START_SECONDS = 60
 """A start that is older than this no longer counts among those at once."""
@@ -78,7 +78,7 @@ def startable(work: Work, client_id: int, request: Request) -> tuple[JumpClient,
         continues=request.front is Front.FILES,
         proven=request.proven,
     )
-    admission = admit(work, client.jump_policy_id, client.id, asked)
+    admission = admit(work, client.jump_policy_id, Item("client", client.id, client.name), asked)
     _require_room(work)
     return client, admission
 
