@@ -31,10 +31,12 @@ from tremplin_agent.core.protocol import (
     Send,
     SetProperties,
     TurnedAway,
+    WakeNeighbours,
 )
 from tremplin_agent.installation import Installation
 from tremplin_agent.parameters import OVERRIDES
 from tremplin_agent.platform import here
+from tremplin_agent.platform.networks import wake
 from tremplin_agent.recordings import Recordings, Server
 from tremplin_agent.reports import Reports, current_statistics
 from tremplin_agent.sessions import Sessions
@@ -282,6 +284,8 @@ class Agent:
             await link.send(wire.Ack(id=action.command_id))
         elif isinstance(action, (OpenSession, CloseSession)):
             self._order_session(action)
+        elif isinstance(action, WakeNeighbours):
+            await asyncio.get_running_loop().run_in_executor(None, wake, action.targets)
         elif isinstance(action, RemoveYourself):
             return await self._obey_removal(link, action)
         elif isinstance(action, Drained):

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from tremplin_server.error_texts import accounts, clients, policies, push, requests, sessions
+from tremplin_server.error_texts import (
+    accounts,
+    clients,
+    policies,
+    push,
+    requests,
+    sessions,
+    support,
+)
 from tremplin_server.error_texts.entry import Entry
 
-SUBJECTS = (requests, accounts, clients, sessions, policies, push)
+SUBJECTS = (requests, accounts, clients, sessions, policies, push, support)
 
 __all__ = ["SUBJECTS", "Entry"]

@@ -140,11 +140,16 @@ def _one_at_a_time(work: Work) -> None:
         work.session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _START_LOCK})
 
 
-def _require_room(work: Work) -> None:
-    limit = work.config.session_starts_at_once
-    starting = select(func.count()).where(
+def starting(work: Work) -> int:
+    """Return how many sessions of the site are starting now."""
+    found = select(func.count()).where(
         JumpSession.state == SessionState.STARTING,
         JumpSession.created_at > work.now() - timedelta(seconds=START_SECONDS),
     )
-    if limit and (work.session.scalar(starting) or 0) >= limit:
+    return work.session.scalar(found) or 0
+
+
+def _require_room(work: Work) -> None:
+    limit = work.config.session_starts_at_once
+    if limit and starting(work) >= limit:
         raise Unavailable("jump.busy")
