@@ -263,7 +263,7 @@ def test_the_form_is_told_what_will_be_asked(
         stage, agent, schedule_entries=[WORK], ticket_id_required=True, reason_required=True
     )
     clock.moment = MONDAY.replace(hour=20)
-    item = policy_gate.Item("client", agent.client_id, "web1")
+    item = policy_gate.Item("client", agent.client_id, "web1", agent.client_id)
     with stage.database.work(technician, read_only=True) as work:
         outlook = policy_gate.outlook(work, number, item)
         assert outlook.wanted == ("reason", "ticket")

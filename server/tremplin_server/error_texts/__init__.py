@@ -13,6 +13,6 @@ from tremplin_server.error_texts import (
 )
 from tremplin_server.error_texts.entry import Entry
 
-SUBJECTS = (requests, accounts, clients, sessions, policies, push, support)
+SUBJECTS = (requests, accounts, policies, clients, sessions, support, push)
 
 __all__ = ["SUBJECTS", "Entry"]

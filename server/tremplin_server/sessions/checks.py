@@ -66,8 +66,8 @@ def startable(work: Work, client_id: int, request: Request) -> tuple[JumpClient,
     Until the work ends, no other start of the site passes: limits are exact.
     """
     work.actor.require(Permission.SESSIONS_START)
-    client = clients.get(work, client_id)
-    groups.require_item(work, client, "start")
+    client, place = clients.get(work, client_id), clients.place(work, client_id)
+    groups.require_item(work, place, "start")
     _check(work, request)
     _require_ready(client)
     _one_at_a_time(work)
@@ -78,7 +78,8 @@ def startable(work: Work, client_id: int, request: Request) -> tuple[JumpClient,
         continues=request.front is Front.FILES,
         proven=request.proven,
     )
-    admission = admit(work, client.jump_policy_id, Item("client", client.id, client.name), asked)
+    item = Item("client", place.id, client.name, client.id)
+    admission = admit(work, place.jump_policy_id, item, asked)
     _require_room(work)
     return client, admission
 

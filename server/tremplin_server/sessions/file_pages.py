@@ -42,7 +42,7 @@ def index(client_id: int) -> ResponseReturnValue:
     with rest.reading() as work:
         file_orders.require_host(work, client_id)
         shown = client_pages.shown(work, client_id)
-        outlook = policy_gate.of_client(work, shown["client"])
+        outlook = policy_gate.of_client(work, shown["client"], shown["host_id"])
     return render_template(
         "sessions/files.html", opened=client_id in _opened(), outlook=outlook, **shown
     )

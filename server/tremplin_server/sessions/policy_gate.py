@@ -10,7 +10,7 @@ from sqlalchemy import func, or_, select
 
 from tremplin_server.accounts import service as accounts
 from tremplin_server.accounts.models import Totp, User
-from tremplin_server.clients.models import JumpClient
+from tremplin_server.clients.models import ClientCopy, JumpClient
 from tremplin_server.db import Work
 from tremplin_server.permissions import ActorKind
 from tremplin_server.policies import rules
@@ -44,11 +44,15 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """The Jump Item that is started. kind: `client`, where others may be, or `shortcut`."""
+    """The Jump Item that is started. kind: `client` or `shortcut`.
+
+    host: id of the Jump Client where others may be; a copy has an id of its own.
+    """
 
     kind: str
     id: int
     name: str
+    host: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +117,15 @@ def outlook(work: Work, policy_id: int | None, item: Item) -> Outlook:
     return Outlook(missing, refusal)
 
 
-def of_client(work: Work, client: JumpClient) -> Outlook:
-    """Return the outlook of a session on a Jump Client."""
-    return outlook(work, client.jump_policy_id, Item("client", client.id, client.name))
+def of_client(work: Work, place: JumpClient | ClientCopy, host: int) -> Outlook:
+    """Return the outlook of a session on a Jump Client. place: itself, or a copy of it."""
+    return outlook(work, place.jump_policy_id, Item("client", place.id, place.name, host))
 
 
 def facts(work: Work, policy: JumpPolicy, item: Item, asked: Asked) -> Facts:
     """Return what is the case for the actor."""
     factor = _factor(work)
-    client_id = item.id if item.kind == "client" else None
+    client_id = item.host
     approved = approvals.approved_until(work, policy.id, item.kind, item.id)
     return Facts(
         others=client_id is not None and _others(work, client_id),
