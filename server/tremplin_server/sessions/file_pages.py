@@ -42,7 +42,7 @@ def index(client_id: int) -> ResponseReturnValue:
     with rest.reading() as work:
         file_orders.require_host(work, client_id)
         shown = client_pages.shown(work, client_id)
-        outlook = policy_gate.outlook(work, shown["client"].jump_policy_id, shown["host_id"])
+        outlook = policy_gate.of_client(work, shown["client"], shown["host_id"])
 
     def address(name: str) -> str:
         return url_for(f"file_pages.{name}", client_id=client_id)
