@@ -5,11 +5,7 @@ Other hosts, init systems, a real master, reboots and kills are in `tests/lab/te
 
 from __future__ import annotations
 
-import fcntl
 import os
-import shutil
-import subprocess
-import venv
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +17,7 @@ from tremplin_agent.platform.linux_boot import service_name
 from tests.boxes import Box, box, payload
 from tests.integration.ansible_plays import Controller
 from tests.integration.salt_calls import Call, Minion, account
+from tests.lab import salt_trees
 from tests.serving import Server, servers
 
 pytestmark = pytest.mark.timeout(900)
@@ -250,24 +247,14 @@ def test_ca_by_its_pin(line: Line) -> None:
 
 # --- the floor ----------------------------------------------------------------------------------
 
-FLOOR = "3006.28"
+FLOOR = salt_trees.LONG_TERM
 """Of the long-term line; what 3006.30 needs, the package index may not have yet."""
 
 
 @pytest.fixture(scope="session")
 def salt_3006() -> Path:
     """The program salt-call of the floor, in an environment of its own that is kept."""
-    place = Path(__file__).parents[2] / ".cache" / "salt" / FLOOR
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with place.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (place / "complete").exists():
-            shutil.rmtree(place, ignore_errors=True)
-            venv.create(place, with_pip=True)
-            install = [place / "bin" / "pip", "install", "-q", f"salt=={FLOOR}"]
-            subprocess.run(install, check=True, timeout=600)
-            (place / "complete").touch()
-    return place / "bin" / "salt-call"
+    return salt_trees.programs(FLOOR) / "salt-call"
 
 
 def test_the_floor(salt_3006: Path, tmp_path: Path, server: Server, here: Box) -> None:
