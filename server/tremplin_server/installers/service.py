@@ -192,6 +192,19 @@ def _key_info(work: Work, installer: Installer, secret: bytes) -> str:
     return info
 
 
+def key_info(work: Work, installer: Installer) -> str:
+    """Return the key info of an installer for a host that is told to install it now.
+
+    The caller has settled that it may. Raises Conflict (installer.revoked,
+    installer.secret_lost) and TremplinError (install.key_expired).
+    """
+    _require_living(work, installer)
+    if installer.sealed_secret is None:
+        raise Conflict("installer.secret_lost")
+    secret = sealing.unseal(work.config, installer.installer_id, installer.sealed_secret)
+    return _key_info(work, installer, secret)
+
+
 def extend(
     work: Work, number: int, *, valid_duration: int | None = None, max_uses: int | None = None
 ) -> Installer:
@@ -258,21 +271,6 @@ def _tell(work: Work, action: str, installer: Installer, reason: str = "", **det
 # --- downloads ------------------------------------------------------------------------
 
 
-def key_info(work: Work, installer: Installer) -> str:
-    """Return the key info of an installer that can still be used; needs installers.write.
-
-    Raises Conflict (installer.revoked, installer.secret_lost) and TremplinError
-    (install.key_expired).
-    """
-    work.actor.require(Permission.INSTALLERS_WRITE)
-    groups.require_item(work, installer, "add")
-    _require_living(work, installer)
-    if installer.sealed_secret is None:
-        raise Conflict("installer.secret_lost")
-    secret = sealing.unseal(work.config, installer.installer_id, installer.sealed_secret)
-    return _key_info(work, installer, secret)
-
-
 def download(work: Work, installer_id: str, platform: str) -> Download:
     """Return the payload of a platform, stamped with the installer's key info.
 
@@ -285,10 +283,11 @@ def download(work: Work, installer_id: str, platform: str) -> Download:
     installer = work.session.scalar(seen)
     if installer is None:
         raise NotFound("request.not_found", what="installer", id=installer_id)
-    info = key_info(work, installer)
+    groups.require_item(work, installer, "add")
+    text = key_info(work, installer)
     source = payloads.payload(work.config, platform)
     filename = f"tremplin-scc-{installer.installer_id}{source.path.suffix}"
-    chunks = payloads.stamped(source, info)
+    chunks = payloads.stamped(source, text)
     _tell(work, "installer.downloaded", installer, platform=platform)
     return Download(filename, source.size, chunks)
 
