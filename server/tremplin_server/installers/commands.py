@@ -46,7 +46,7 @@ def commands(installer: Installer, jump_group: str = "", key_info: str = "") -> 
     stamped = f"tremplin-scc-{installer.installer_id}{suffix}"
     managed = _managed(installer, jump_group) if jump_group else {}
     if suffix == ".msi":
-        head = f"msiexec /i {plain} KEY_INFO="
+        head = f"msiexec /i {stamped} KEY_INFO="
         tail = " /qn /l*v install.log"
         asking = f"$key = Read-Host 'Key info'; {head}$key{tail}"
         return Commands(

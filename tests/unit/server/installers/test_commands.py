@@ -73,4 +73,6 @@ def test_salt_gets_them_in_the_masters_pillar() -> None:
 def test_without_a_group_nothing_manages_it() -> None:
     found = made("windows-64-msi", KEY, "")
     assert (found.ansible, found.salt) == ("", "")
-    assert found.msi == f"msiexec /i {FILES['windows-64-msi']} KEY_INFO={KEY} /qn /l*v install.log"
+    # The name under which the browser keeps it.
+    name = f"tremplin-scc-{'0' * 32}.msi"
+    assert found.msi == f"msiexec /i {name} KEY_INFO={KEY} /qn /l*v install.log"
