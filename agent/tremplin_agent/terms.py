@@ -38,7 +38,8 @@ class Terms:
     ends; 0 for never. record_bytes: most bytes that the recording of a terminal may have; 0
     for none. technician: who it is, for the notice and the environment. notice: what to
     write to the terminals of the host at the start; empty for nothing. ends: what to tell
-    the technician when the session ends, by the code of the end, in his language.
+    the technician when the session ends, by the code of the end, in his language. warning:
+    what to tell him `warn_seconds` before `expires_at`; empty for nothing.
     """
 
     keys: Tuple[str, ...] = ()
@@ -51,6 +52,8 @@ class Terms:
     technician: str = ""
     notice: str = ""
     ends: Dict[str, str] = field(default_factory=dict)
+    warn_seconds: int = 0
+    warning: str = ""
 
     def as_json(self) -> Dict[str, Any]:
         """Return the JSON form."""

@@ -12,6 +12,10 @@ _N = r"(-?\d+)"
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), french)
     for pattern, french in (
+        (
+            r"This host is listed in that Jump Group already\.",
+            "Cette machine est déjà dans ce Jump Group.",
+        ),
         (r"Must be in the future\.", "Doit être dans le futur."),
         (r"Missing data for required field\.", "Ce champ est obligatoire."),
         (r"Field may not be null\.", "Ce champ ne peut pas être nul."),
@@ -64,6 +68,19 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (
             rf"A span of 1 to {_N} days is needed\.",
             r"Il faut une période de 1 à \1 jours.",
+        ),
+        (r"Needs schedule_enabled\.", "Demande schedule_enabled."),
+        (
+            r"Goes with simultaneous_jumps join only\.",
+            "Ne va qu'avec simultaneous_jumps join.",
+        ),
+        (
+            r"There is no such time zone on this server\.",
+            "Ce serveur ne connaît pas ce fuseau horaire.",
+        ),
+        (
+            r"Not a span of days and times of the week\.",
+            "Ce n'est pas une plage de jours et d'heures de la semaine.",
         ),
         (r"There is no such Jump Client\.", "Ce Jump Client n'existe pas."),
         (

@@ -99,6 +99,7 @@ def register(app: Flask) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
         moment=_moment,
+        sentence=_sentence,
         ago=_ago,
         bytes=_bytes,
         duration=_duration,
@@ -169,6 +170,11 @@ def _context() -> dict[str, Any]:
         "embedded": pages.embedded(),
         "area": administration.area(request.path),
     }
+
+
+def _sentence(text: str) -> str:
+    """Return the text of an error as a sentence."""
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _moment(value: datetime | None) -> str:

@@ -6,6 +6,7 @@ from tremplin_server.error_texts import (
     accounts,
     attending,
     clients,
+    policies,
     push,
     requests,
     sessions,
@@ -13,6 +14,6 @@ from tremplin_server.error_texts import (
 )
 from tremplin_server.error_texts.entry import Entry
 
-SUBJECTS = (requests, accounts, clients, sessions, push, support, attending)
+SUBJECTS = (requests, accounts, policies, clients, sessions, attending, support, push)
 
 __all__ = ["SUBJECTS", "Entry"]

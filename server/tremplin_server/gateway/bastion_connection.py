@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import asyncssh
@@ -14,11 +15,13 @@ from tremplin_server.accounts.callers import Caller
 from tremplin_server.audit import service as audit
 from tremplin_server.db import Work
 from tremplin_server.errors import Denied, TremplinError
-from tremplin_server.gateway import metrics
+from tremplin_server.gateway import logins, metrics
 from tremplin_server.gateway.bastion_channel import ChannelStream, Half, Notice
 from tremplin_server.gateway.bastion_words import greeting, plain, say
 from tremplin_server.gateway.stream import Stream, StreamTunnel
 from tremplin_server.permissions import Actor, ActorKind
+from tremplin_server.policies.refusal import PolicyRefusal
+from tremplin_server.policies.rules import Needs
 from tremplin_server.sessions import naming, reach
 from tremplin_server.sessions.host_keys import ssh_public_key
 from tremplin_server.sessions.models import Front
@@ -47,6 +50,7 @@ class BastionConnection(asyncssh.SSHServer):
         self._connection: asyncssh.SSHServerConnection | None = None
         self._address = ""
         self._name = ""
+        self._login = logins.Login("")
         self._known: dict[tuple[str, str], Caller | TremplinError] = {}
         self._passwords = 0
         self._refusal: TremplinError | None = None
@@ -54,6 +58,8 @@ class BastionConnection(asyncssh.SSHServer):
         self._candidate: Caller | None = None
         self.caller: Caller | None = None
         """Who it is, once that is proven."""
+        self._proven = False
+        """Whether a code was taken at the sign-in and has opened no session yet."""
 
     # --- life -------------------------------------------------------------------------------
 
@@ -88,7 +94,8 @@ class BastionConnection(asyncssh.SSHServer):
     # --- who it is --------------------------------------------------------------------------
 
     def begin_auth(self, username: str) -> bool:
-        self._name = username
+        self._login = logins.parse(username)
+        self._name = self._login.username
         return True
 
     def public_key_auth_supported(self) -> bool:
@@ -96,7 +103,10 @@ class BastionConnection(asyncssh.SSHServer):
 
     async def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         """Return whether the key is the user's; asked twice, before and after the proof."""
-        shown = (username, key.get_fingerprint())
+        if self._login.factor:
+            # The password and a code are wanted: ssh goes on to ask for them.
+            return False
+        shown = (self._name, key.get_fingerprint())
         if shown not in self._known:
             if len(self._known) >= MAX_KEYS:
                 self.hang_up("attempts")
@@ -134,13 +144,14 @@ class BastionConnection(asyncssh.SSHServer):
             return False
         try:
             self._candidate = await self._bastion.call(
-                callers.by_password, username, *responses, self._address
+                callers.by_password, self._name, *responses, self._address
             )
         except TremplinError as error:
             self._refusal = error
             if self._passwords >= MAX_PASSWORDS:
                 self.hang_up("attempts")
             return False
+        self._proven = True
         return True
 
     def auth_completed(self) -> None:
@@ -169,7 +180,13 @@ class BastionConnection(asyncssh.SSHServer):
     async def _open(self, word: str) -> ChannelStream:
         """Return the channel's end of a new session with the Jump Client `word`."""
         assert self.caller is not None, "channels come after the sign-in"
-        request = Request(Front.BASTION, keys=self.caller.keys, open=self.caller.by_password)
+        request = Request(
+            Front.BASTION,
+            keys=self.caller.keys,
+            open=self.caller.by_password,
+            reason=self._login.reason,
+            ticket_id=self._login.ticket_id,
+        )
         try:
             stream, _key = await self._connect(word, request)
         except TremplinError as error:
@@ -211,6 +228,8 @@ class BastionConnection(asyncssh.SSHServer):
             Front.BASTION,
             capabilities=(Capability.FORWARD,),
             keys=(key.export_public_key().decode().strip(),),
+            reason=self._login.reason,
+            ticket_id=self._login.ticket_id,
         )
         stream, host_key = await self._connect(word, request)
         trusted = asyncssh.import_public_key(ssh_public_key(host_key))
@@ -232,6 +251,7 @@ class BastionConnection(asyncssh.SSHServer):
         """Return a stream to the host, and the key that its SSH server must prove."""
         client_id, host_key = await self._find(word)
         assert self.caller is not None, "channels come after the sign-in"
+        request, self._proven = replace(request, proven=self._proven), False
         stream = await self._bastion.sessions.start_and_connect(
             self.caller.actor, client_id, request
         )
@@ -255,8 +275,15 @@ class BastionConnection(asyncssh.SSHServer):
         allowed = not isinstance(error, Denied)
         return asyncssh.ChannelOpenError(
             asyncssh.OPEN_CONNECT_FAILED if allowed else asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED,
-            plain(error.text(self._language)),
+            plain(error.text(self._language) + self._advice(error)),
         )
+
+    def _advice(self, error: TremplinError) -> str:
+        """Return how to bring over SSH what a Jump Policy asks for; empty for other errors."""
+        if not isinstance(error, PolicyRefusal) or not isinstance(error.verdict, Needs):
+            return ""
+        words = logins.words_for(self._login, error.verdict.rules)
+        return say("bring", self._language, login=words) if words else ""
 
 
 def _usable(forward: asyncio.Task[asyncssh.SSHClientConnection]) -> bool:

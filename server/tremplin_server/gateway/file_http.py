@@ -252,7 +252,11 @@ class _Exchange:
             # An answer without its end: the browser sees that the file is not whole.
             _log.warning("files.cut", code=error.code)
             return
-        body: dict[str, Any] = {"message": error.text(language), "code": error.code}
+        body: dict[str, Any] = {
+            "message": error.text(language),
+            "code": error.code,
+            **error.details(),
+        }
         headers: Headers = []
         if isinstance(error, Invalid):
             body["errors"] = error.fields_in(language)

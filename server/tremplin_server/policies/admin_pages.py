@@ -6,56 +6,18 @@ from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_wtf import FlaskForm
-from wtforms import SelectField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length, Regexp
 
 from tremplin_server import pages, rest
 from tremplin_server.errors import NotFound
 from tremplin_server.i18n import gettext as _
-from tremplin_server.i18n import lazy_gettext as _l
 from tremplin_server.permissions import Permission
 from tremplin_server.policies import changes, service
-from tremplin_server.policies.models import JumpPolicy, SessionPolicy, SimultaneousJumps
+from tremplin_server.policies.forms import JumpPolicyForm, PolicyForm
+from tremplin_server.policies.models import JumpPolicy, SessionPolicy
 
 blp = pages.blueprint("policy_pages", __name__)
 
 KINDS: dict[str, Any] = {"jump": JumpPolicy, "session": SessionPolicy}
-
-
-class PolicyForm(FlaskForm):  # type: ignore[misc] # the package has no types
-    """A policy of either kind."""
-
-    display_name = StringField(_l("Name"), [InputRequired(), Length(max=255)])
-    code_name = StringField(
-        _l("Code name"),
-        [
-            InputRequired(),
-            Regexp(r"^[a-zA-Z0-9_-]{1,64}$", message=_l("Letters, digits, _ and - only.")),
-        ],
-        description=_l("For installers and scripts."),
-        render_kw={"autocapitalize": "none", "spellcheck": "false"},
-    )
-    description = TextAreaField(_l("Description"), [Length(max=4096)], render_kw={"rows": 3})
-
-    def values(self) -> dict[str, Any]:
-        """Return what was typed, as the service takes it."""
-        return {name: value for name, value in self.data.items() if name != "csrf_token"}
-
-
-class JumpPolicyForm(PolicyForm):
-    """A Jump Policy."""
-
-    simultaneous_jumps = SelectField(_l("A second session on the same Jump Client"))
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.simultaneous_jumps.choices = pages.options(
-            (
-                (SimultaneousJumps.JOIN.value, _("Is allowed")),
-                (SimultaneousJumps.DISALLOW.value, _("Is refused")),
-            )
-        )
 
 
 def _kind(name: str) -> Any:

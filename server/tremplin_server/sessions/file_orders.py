@@ -6,7 +6,7 @@ event loop: a file of many gigabytes, or somebody who reads it slowly, holds no 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -36,8 +36,8 @@ class FileOrder:
     """One allowed operation. Paths are the host's bytes; errors are told in `language`.
 
     path: what it is about; empty for the directory that a session begins in. target: the
-    new path, for RENAME. overwrite: whether UPLOAD may replace a file. reason: of the
-    session, when one has to be started.
+    new path, for RENAME. overwrite: whether UPLOAD may replace a file. reason, ticket_id,
+    code: of the session, when one has to be started.
     """
 
     actor: Actor
@@ -48,6 +48,8 @@ class FileOrder:
     target: bytes = b""
     overwrite: bool = False
     reason: str = ""
+    ticket_id: str = ""
+    code: str = field(default="", repr=False)
 
 
 def require_host(work: Work, client_id: int) -> None:

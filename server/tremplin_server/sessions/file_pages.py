@@ -16,7 +16,8 @@ from flask.typing import ResponseReturnValue
 from tremplin_server import i18n, pages, rest
 from tremplin_server.clients import pages as client_pages
 from tremplin_server.errors import Conflict, Denied, Invalid, TremplinError
-from tremplin_server.sessions import file_orders
+from tremplin_server.sessions import file_orders, policy_gate
+from tremplin_server.sessions.checks import MAX_TICKET_ID
 from tremplin_server.sessions.file_orders import FileOrder, Operation
 from tremplin_server.sessions.service import MAX_REASON
 
@@ -41,12 +42,13 @@ def index(client_id: int) -> ResponseReturnValue:
     with rest.reading() as work:
         file_orders.require_host(work, client_id)
         shown = client_pages.shown(work, client_id)
+        outlook = policy_gate.outlook(work, shown["client"].jump_policy_id, shown["host_id"])
 
     def address(name: str) -> str:
         return url_for(f"file_pages.{name}", client_id=client_id)
 
-    opened = is_opened(client_id)
-    return render_template("sessions/files.html", opened=opened, files_address=address, **shown)
+    shown |= {"opened": is_opened(client_id), "files_address": address}
+    return render_template("sessions/files.html", outlook=outlook, **shown)
 
 
 @blp.post("/console/clients/<int:client_id>/files/open")
@@ -55,18 +57,24 @@ def open_(client_id: int) -> ResponseReturnValue:
     reason = _text("reason")
     if len(reason) > MAX_REASON:
         raise Invalid({"reason": [f"Longer than maximum length {MAX_REASON}."]})
+    ticket_id = _text("ticket_id")
+    if len(ticket_id) > MAX_TICKET_ID:
+        raise Invalid({"ticket_id": [f"Longer than maximum length {MAX_TICKET_ID}."]})
     others = {number: why for number, why in _opened().items() if number != client_id}
     kept = list(others.items())[1 - _MAX_OPENED :]
     # The cookie is no place for a long text.
-    session[_OPENED] = [[number, why] for number, why in kept] + [[client_id, reason[:200]]]
-    return _order(client_id, Operation.OPEN, reason=reason)
+    mine = [client_id, reason[:200], ticket_id[:100]]
+    session[_OPENED] = [[number, *why] for number, why in kept] + [mine]
+    return _order(
+        client_id, Operation.OPEN, reason=reason, ticket_id=ticket_id, code=_text("code")[:64]
+    )
 
 
 @blp.post("/console/clients/<int:client_id>/files/close")
 def close(client_id: int) -> ResponseReturnValue:
     """End the session."""
     answer = _order(client_id, Operation.CLOSE)
-    session[_OPENED] = [[n, why] for n, why in _opened().items() if n != client_id]
+    session[_OPENED] = [[n, *why] for n, why in _opened().items() if n != client_id]
     return answer
 
 
@@ -115,13 +123,13 @@ def _order(client_id: int, operation: Operation, **more: Any) -> ResponseReturnV
     scope = request.environ.get("asgi.scope")
     if scope is None:
         raise TremplinError("request.internal", request_id="-")
+    reason, ticket_id = _opened()[client_id]
     order = FileOrder(
         actor=rest.current_actor(),
         client_id=client_id,
         operation=operation,
         language=i18n.language(),
-        reason=more.pop("reason", _opened()[client_id]),
-        **more,
+        **{"reason": reason, "ticket_id": ticket_id, **more},
     )
     file_orders.leave(cast("dict[str, Any]", scope), order)
     return Response(status=204)
@@ -132,9 +140,13 @@ def is_opened(client_id: int) -> bool:
     return client_id in _opened()
 
 
-def _opened() -> dict[int, str]:
-    """Return the Jump Clients whose files were opened here, with the reasons."""
-    return {int(number): str(reason) for number, reason in session.get(_OPENED, ())}
+def _opened() -> dict[int, tuple[str, str]]:
+    """Return the Jump Clients whose files were opened here, with reason and ticket id."""
+    found = {}
+    for number, reason, *more in session.get(_OPENED, ()):
+        # A cookie from before there were ticket ids has none.
+        found[int(number)] = (str(reason), str(more[0]) if more else "")
+    return found
 
 
 def _text(name: str) -> str:

@@ -18,6 +18,7 @@ from tremplin_server.permissions import Permission
 from tremplin_server.sessions import checks
 from tremplin_server.sessions.checks import Request
 from tremplin_server.sessions.models import JumpSession
+from tremplin_server.sessions.policy_gate import Admission
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,11 @@ GUESTS: list[Guests] = []
 SessionHost = JumpClient | Guest
 
 
-def startable(work: Work, number: int, request: Request) -> SessionHost:
-    """Return the host of a session that may begin; see `service.start` for the errors."""
+def startable(work: Work, number: int, request: Request) -> tuple[SessionHost, Admission]:
+    """Return the host of a session that may begin, and what its Jump Policy says of the end.
+
+    A guest has no policy. See `service.start` for the errors.
+    """
     if number > 0:
         return checks.startable(work, number, request)
     if not GUESTS:
@@ -63,7 +67,7 @@ def startable(work: Work, number: int, request: Request) -> SessionHost:
     checks.require_values(work, request)
     guest = GUESTS[0].startable(work, number, request)
     checks.require_room(work)
-    return guest
+    return guest, Admission()
 
 
 def require(work: Work, number: int) -> None:

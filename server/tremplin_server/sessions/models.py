@@ -74,6 +74,14 @@ class JumpSession(Model):
     bytes_from_host: Mapped[int] = mapped_column(BigInteger, default=0)
     expires_at: Mapped[datetime]
     """When the session ends whatever happens in it."""
+    limit_code: Mapped[str] = mapped_column(
+        String(64), default="session.time_up", server_default="session.time_up"
+    )
+    """Why it ends then."""
+    ticket_id: Mapped[str] = mapped_column(String(255), default="", server_default="")
+    """Of the request or incident that the technician works on, in a system of the site's own."""
+    jump_policy_id: Mapped[int | None]
+    """The Jump Policy that let it start, which may be gone since."""
 
 
 class SessionRecording(Model):

@@ -28,19 +28,21 @@ from tremplin_server.clients.models import JumpClient, Worker
 from tremplin_server.db import Work
 from tremplin_server.errors import Conflict, Denied, NotFound, TremplinError
 from tremplin_server.permissions import ActorKind, Permission
-from tremplin_server.sessions import hosts, listing
+from tremplin_server.sessions import hosts, listing, policy_gate, policy_notices
 from tremplin_server.sessions.checks import MAX_KEYS as MAX_KEYS
 from tremplin_server.sessions.checks import MAX_REASON as MAX_REASON
 from tremplin_server.sessions.checks import START_SECONDS as START_SECONDS
 from tremplin_server.sessions.checks import Request as Request
 from tremplin_server.sessions.hosts import SessionHost
 from tremplin_server.sessions.models import Front, JumpSession, SessionState
+from tremplin_server.sessions.policy_gate import TIME_UP, Admission
 
 TICKET_SECONDS = 30
 _ENDS = (
     "session.ended",
     "session.stopped",
     "session.time_up",
+    "session.policy_closed",
     "session.idle",
     "session.host_lost",
     "session.worker_lost",
@@ -76,6 +78,7 @@ class Opening:
     holder: the worker that holds the client's control channel, as far as the database
     knows. host_key: the raw Ed25519 key that the host's SSH server proves (see
     `host_keys.ssh_public_key`). passive: the client may be away and is waited for.
+    limit_code: why the session ends at `expires_at`.
     """
 
     session_id: str
@@ -87,6 +90,7 @@ class Opening:
     host_key: bytes
     holder: str | None
     passive: bool = False
+    limit_code: str = TIME_UP
 
 
 # --- starting -------------------------------------------------------------------------
@@ -101,9 +105,9 @@ def start(work: Work, client_id: int, request: Request) -> Started:
     Unavailable (jump.busy). A refusal is audited although the error ends the work.
     """
     with _refusals_audited(work, client_id, request):
-        client = hosts.startable(work, client_id, request)
+        client, admission = hosts.startable(work, client_id, request)
         ticket = secrets.token_urlsafe(32)
-        session = _add(work, client, request, ticket)
+        session = _add(work, client, request, ticket, admission)
     return Started(session.id, ticket, session.ticket_expires_at)
 
 
@@ -113,8 +117,8 @@ def start_here(work: Work, client_id: int, request: Request, worker_id: str) -> 
     Raises what `start` raises.
     """
     with _refusals_audited(work, client_id, request):
-        client = hosts.startable(work, client_id, request)
-        session = _add(work, client, request, "")
+        client, admission = hosts.startable(work, client_id, request)
+        session = _add(work, client, request, "", admission)
     session.worker_id = worker_id
     return _opening(work, session, client)
 
@@ -167,14 +171,19 @@ def _refusals_audited(work: Work, client_id: int, request: Request) -> Iterator[
             reason=request.reason[:MAX_REASON],
             code=error.code,
             front=request.front.value,
+            **error.details(),
         )
         # The caller's work is undone by the error, and this must outlast it.
         work.commit()
         raise
 
 
-def _add(work: Work, client: SessionHost, request: Request, ticket: str) -> JumpSession:
+def _add(
+    work: Work, client: SessionHost, request: Request, ticket: str, admission: Admission
+) -> JumpSession:
     now = work.now()
+    latest = now + timedelta(hours=work.config.session_hours)
+    until = min(latest, admission.until or latest)
     ports = work.config.session_ports if request.ports is None else request.ports
     session = JumpSession(
         id=secrets.token_hex(16),
@@ -197,7 +206,10 @@ def _add(work: Work, client: SessionHost, request: Request, ticket: str) -> Jump
         ticket_hash=hash_of(ticket) if ticket else "",
         ticket_expires_at=now + timedelta(seconds=TICKET_SECONDS),
         created_at=now,
-        expires_at=now + timedelta(hours=work.config.session_hours),
+        expires_at=until,
+        limit_code=admission.code if until == admission.until else TIME_UP,
+        ticket_id=request.ticket_id.strip(),
+        jump_policy_id=admission.policy_id,
     )
     work.session.add(session)
     work.session.flush()
@@ -209,7 +221,9 @@ def _add(work: Work, client: SessionHost, request: Request, ticket: str) -> Jump
         front=request.front.value,
         capabilities=session.capabilities,
         ports=session.ports,
+        ticket_id=session.ticket_id,
     )
+    policy_notices.started(work, session)
     _tell(work, session)
     return session
 
@@ -241,6 +255,7 @@ def _opening(work: Work, session: JumpSession, client: SessionHost) -> Opening:
         host_key=client.public_key,
         holder=client.worker_id,
         passive=client.connection_type == "passive",
+        limit_code=session.limit_code,
     )
 
 
@@ -249,6 +264,7 @@ def _terms(work: Work, session: JumpSession) -> Terms:
     technician = work.session.get(User, session.user_id) if session.user_id else None
     language = (language_of(technician) if technician else "") or config.language
     notice = _NOTICES[config.language].format(technician=session.actor)
+    ends = {code: f"{TremplinError(code).text(language)} ({code})" for code in _ENDS}
     return Terms(
         keys=tuple(session.keys),
         open=session.vouched,
@@ -259,7 +275,8 @@ def _terms(work: Work, session: JumpSession) -> Terms:
         record_bytes=config.session_recording_mb * 1024 * 1024,
         technician=session.actor,
         notice=notice if config.session_notice and session.guest_id is None else "",
-        ends={code: f"{TremplinError(code).text(language)} ({code})" for code in _ENDS},
+        ends=ends | {TIME_UP: ends.get(session.limit_code, ends[TIME_UP])},
+        **policy_notices.warning(session, language),
     )
 
 
@@ -297,8 +314,8 @@ def explained(work: Work, session_id: str, code: str) -> None:
     """Note why the host ended a session that seemed to end plainly: the word came late."""
     session = work.session.get(JumpSession, session_id, with_for_update=True)
     if session is not None and session.end_code == "session.ended":
-        session.end_code = code[:64]
-        _audit(work, session, "session.end_explained", code=code)
+        session.end_code = session.limit_code if code == TIME_UP else code[:64]
+        _audit(work, session, "session.end_explained", code=session.end_code)
         _tell(work, session)
 
 
@@ -369,11 +386,12 @@ def _end(work: Work, session: JumpSession, code: str, **detail: Any) -> None:
         return
     session.state = SessionState.ENDED
     session.ended_at = work.now()
-    session.end_code = code[:64]
+    session.end_code = session.limit_code if code == TIME_UP else code[:64]
     session.ticket_hash = ""
     began = session.opened_at or session.created_at
     seconds = max(0, round((work.now() - began).total_seconds()))
-    _audit(work, session, "session.ended", code=code, seconds=seconds, **detail)
+    _audit(work, session, "session.ended", code=session.end_code, seconds=seconds, **detail)
+    policy_notices.ended(work, session)
     _tell(work, session)
 
 
@@ -400,11 +418,13 @@ def sweep(work: Work, living: Iterable[str]) -> list[str]:
 def doomed(work: Work, session_ids: Iterable[str]) -> dict[str, str]:
     """Return which of these sessions must not go on, with the code that says why.
 
-    They were ended, their technician was disabled or deleted, or their Jump Client was
-    disabled or removed: for a worker to look now and then, because a notice can be lost.
+    They were ended, their technician was disabled or deleted, the hours of their Jump Policy
+    are over, or their Jump Client was disabled or removed: for a worker to look now and then,
+    because a notice can be lost.
     """
     wanted = list(session_ids)
-    over = dict.fromkeys(work.session.scalars(listing.of_disabled(wanted)), "session.revoked")
+    over = policy_gate.out_of_hours(work, wanted)
+    over |= dict.fromkeys(work.session.scalars(listing.of_disabled(wanted)), "session.revoked")
     found = select(
         JumpSession.id,
         JumpSession.state,

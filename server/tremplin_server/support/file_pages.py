@@ -8,7 +8,7 @@ from flask import render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from tremplin_server import pages, rest
-from tremplin_server.sessions import file_pages
+from tremplin_server.sessions import file_pages, policy_gate
 from tremplin_server.support import guests, service
 
 blp = pages.blueprint("support_files", __name__)
@@ -20,13 +20,18 @@ def index(support_id: int) -> ResponseReturnValue:
     """Show the files; the script asks for what is in them."""
     with rest.reading() as work:
         guest = guests.guest_of(service.get(work, support_id))
+        outlook = policy_gate.outlook(work, None, None)
 
     def address(name: str) -> str:
         return url_for(f"support_files.{name}", support_id=support_id)
 
-    opened = file_pages.is_opened(guest.id)
     return render_template(
-        "sessions/files.html", client=guest, state="online", opened=opened, files_address=address
+        "sessions/files.html",
+        client=guest,
+        state="online",
+        outlook=outlook,
+        opened=file_pages.is_opened(guest.id),
+        files_address=address,
     )
 
 

@@ -14,6 +14,7 @@ from tremplin_server import i18n, pages, rest
 from tremplin_server.db import Work
 from tremplin_server.errors import TremplinError
 from tremplin_server.groups import pages as groups
+from tremplin_server.sessions import policy_gate
 from tremplin_server.sessions import service as sessions
 from tremplin_server.sessions.models import Front
 from tremplin_server.sessions.service import Request
@@ -225,7 +226,7 @@ def _done(support_id: int, act: Callable[[Work], Any]) -> ResponseReturnValue:
 def terminal(support_id: int) -> ResponseReturnValue:
     """Show the terminal; its script starts a session when it is told to."""
     with rest.reading() as work:
-        host = _host(service.get(work, support_id))
+        host = _host(service.get(work, support_id), policy_gate.outlook(work, None, None))
     address = url_for("support_pages.open_terminal", support_id=support_id)
     nonce = pages.style_nonce()
     return render_template("sessions/terminal.html", nonce=nonce, open_address=address, **host)
@@ -246,6 +247,6 @@ def open_terminal(support_id: int) -> ResponseReturnValue:
     return jsonify(session_id=started.session_id, ticket=started.ticket)
 
 
-def _host(session: SupportSession) -> dict[str, Any]:
+def _host(session: SupportSession, outlook: Any) -> dict[str, Any]:
     """Return what the pages of a host's sessions show of it."""
-    return {"client": guests.guest_of(session), "state": "online"}
+    return {"client": guests.guest_of(session), "state": "online", "outlook": outlook}

@@ -1,6 +1,6 @@
 """Support sessions: their keys, technicians, chat and pins, and the sessions held in them.
 
-Revision: 0040; follows: 0060
+Revision: 0040; follows: 0061
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0040"
-down_revision = "0060"
+down_revision = "0061"
 branch_labels = None
 depends_on = None
 
