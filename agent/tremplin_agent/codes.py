@@ -160,8 +160,10 @@ FAILURES: Dict[Code, Failure] = {
     ),
     Code.INSTALL_PYTHON_MISSING: Failure(
         40,
-        "no CPython 3.9 or newer was found; install the package python3 and try again",
-        "aucun CPython 3.9 ou plus récent ; installez le paquet python3 et recommencez",
+        "no CPython 3.9 or newer was found; install the package python3 "
+        "(on a Mac: xcode-select --install) and try again",
+        "aucun CPython 3.9 ou plus récent ; installez le paquet python3 "
+        "(sur un Mac : xcode-select --install) et recommencez",
     ),
     Code.INSTALL_PLATFORM: Failure(
         41,

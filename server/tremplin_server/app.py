@@ -29,6 +29,7 @@ import tremplin_server.installers.models
 import tremplin_server.mail.models
 import tremplin_server.policies.models
 import tremplin_server.portal.models
+import tremplin_server.push.models
 import tremplin_server.sessions.models
 import tremplin_server.settings.models
 import tremplin_server.shortcuts.models

@@ -36,6 +36,7 @@ from tremplin_server.permissions import Permission
 from tremplin_server.policies import admin_pages as policies
 from tremplin_server.portal import admin_pages as portal_settings
 from tremplin_server.portal import pages as portal
+from tremplin_server.push import pages as push
 from tremplin_server.reports import pages as reports
 from tremplin_server.sessions import file_pages, reach_pages
 from tremplin_server.sessions import pages as sessions
@@ -63,6 +64,7 @@ def register(app: Flask) -> None:
     CSRFProtect(app)
     accounts.register(app)
     portal.register(app)
+    push.register(app)
     oidc_pages.register(app, app.extensions[rest.EXTENSION].config)
     for part in (
         blp,
@@ -85,6 +87,7 @@ def register(app: Flask) -> None:
         item_pages.blp,
         whole_pages.blp,
         installers.blp,
+        push.blp,
         link_pages.blp,
         sessions.blp,
         file_pages.blp,

@@ -72,6 +72,7 @@ class LivePages:
         self._bus.subscribe("client.deleted", self._changed)
         self._bus.subscribe("session.changed", self._changed)
         self._bus.subscribe("support.changed", self._changed)
+        self._bus.subscribe("push.changed", self._changed)
         self._bus.subscribe(_USED, lambda body: self._use(body["nonce"]))
         self._bus.subscribe(ENDED, self._signed_out)
         self._bus.on_gap(lambda: self._changed({}))

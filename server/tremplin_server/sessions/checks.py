@@ -40,7 +40,9 @@ class Request:
     """What a technician asks for.
 
     ports: of the host's loopback that he wants to forward to; None for all that the site
-    allows. keys: OpenSSH public keys that he signs in with on the host. open: the front
+    allows. targets: ports of machines beside the host, as `tremplin_agent.targets` writes
+    them; that he may have those is the caller's to settle. keys: OpenSSH public keys that he
+    signs in with on the host. open: the front
     vouches for him, and the host lets him in without a key. technician_ip: where he comes
     from; the actor's address when empty. ticket_id: of what he works on. code: of his second
     factor, for a Jump Policy that asks for it again. proven: the front has just taken one.
@@ -49,6 +51,7 @@ class Request:
     front: Front
     capabilities: tuple[Capability, ...] = tuple(Capability)
     ports: tuple[int, ...] | None = None
+    targets: tuple[str, ...] = ()
     reason: str = ""
     technician_ip: str = ""
     keys: tuple[str, ...] = ()

@@ -58,6 +58,8 @@ class JumpSession(Model):
 
     capabilities: Mapped[list[str]] = mapped_column(JSON)
     ports: Mapped[list[int]] = mapped_column(JSON)
+    targets: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    """Ports of other machines, as `tremplin_agent.targets` writes them."""
     keys: Mapped[list[str]] = mapped_column(JSON)
     """OpenSSH public keys that may sign in on the host in this session."""
     vouched: Mapped[bool] = mapped_column(default=False)

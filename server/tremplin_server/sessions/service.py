@@ -201,6 +201,7 @@ def _add(
         technician_ip=(request.technician_ip or work.actor.source_ip)[:64],
         capabilities=[capability.value for capability in request.capabilities],
         ports=list(ports) if Capability.FORWARD in request.capabilities else [],
+        targets=list(request.targets),
         keys=list(request.keys),
         vouched=request.open,
         ticket_hash=hash_of(ticket) if ticket else "",
@@ -222,6 +223,7 @@ def _add(
         capabilities=session.capabilities,
         ports=session.ports,
         ticket_id=session.ticket_id,
+        **({"targets": session.targets} if session.targets else {}),
     )
     policy_notices.started(work, session)
     _tell(work, session)
@@ -270,6 +272,7 @@ def _terms(work: Work, session: JumpSession) -> Terms:
         open=session.vouched,
         capabilities=tuple(session.capabilities),
         ports=tuple(session.ports),
+        targets=tuple(session.targets),
         expires_at=session.expires_at.timestamp(),
         idle_seconds=config.session_idle_minutes * 60,
         record_bytes=config.session_recording_mb * 1024 * 1024,
