@@ -51,7 +51,7 @@ from tremplin_server.logging import logger
 from tremplin_server.permissions import READ_PERMISSIONS, Actor, ActorKind, system_actor
 from tremplin_server.policies import api as policies
 from tremplin_server.sessions import api as sessions
-from tremplin_server.sessions import hosts, reach_api
+from tremplin_server.sessions import approval_api, hosts, reach_api
 from tremplin_server.sessions.upload import uploads
 from tremplin_server.settings.overlay import Overlay
 from tremplin_server.settings.pages import OVERLAY
@@ -125,6 +125,7 @@ def _register_features(app: Flask) -> None:
         reach_api.known_hosts,
         reach_api.ssh_config,
         reach_api.bastion,
+        approval_api.blp,
         audit.blp,
         status.blp,
         support.blp,

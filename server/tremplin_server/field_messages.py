@@ -69,6 +69,10 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             rf"A span of 1 to {_N} days is needed\.",
             r"Il faut une période de 1 à \1 jours.",
         ),
+        (
+            r"Somebody has to decide: name approvers\.",
+            "Quelqu'un doit décider : désignez des approbateurs.",
+        ),
         (r"Needs schedule_enabled\.", "Demande schedule_enabled."),
         (
             r"Goes with simultaneous_jumps join only\.",

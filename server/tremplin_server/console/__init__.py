@@ -25,7 +25,7 @@ from tremplin_server.accounts import (
 from tremplin_server.accounts import pages as accounts
 from tremplin_server.audit import pages as audit
 from tremplin_server.clients import pages as clients
-from tremplin_server.console import administration, words
+from tremplin_server.console import administration, approvers, words
 from tremplin_server.errors import TremplinError
 from tremplin_server.groups import admin_pages as groups
 from tremplin_server.installers import link_pages
@@ -38,7 +38,7 @@ from tremplin_server.portal import admin_pages as portal_settings
 from tremplin_server.portal import pages as portal
 from tremplin_server.push import pages as push
 from tremplin_server.reports import pages as reports
-from tremplin_server.sessions import file_pages, reach_pages
+from tremplin_server.sessions import approval_pages, approvals, file_pages, reach_pages
 from tremplin_server.sessions import pages as sessions
 from tremplin_server.settings import pages as settings
 from tremplin_server.shortcuts import pages as shortcuts
@@ -63,6 +63,7 @@ def register(app: Flask) -> None:
     app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None)
     CSRFProtect(app)
     accounts.register(app)
+    app.extensions[policies.OFFERED] = approvers.offered
     portal.register(app)
     push.register(app)
     oidc_pages.register(app, app.extensions[rest.EXTENSION].config)
@@ -91,6 +92,7 @@ def register(app: Flask) -> None:
         link_pages.blp,
         sessions.blp,
         file_pages.blp,
+        approval_pages.blp,
         reach_pages.blp,
         support.blp,
         support_files.blp,
@@ -160,6 +162,12 @@ def _expired(_error: CSRFError) -> ResponseReturnValue:
     return error_page(TremplinError("request.form_expired"))
 
 
+def _asks_approvals() -> bool:
+    """Return whether the site has approvals, so that the head of a page leads to them."""
+    with rest.reading() as work:
+        return approvals.in_use(work)
+
+
 def _context() -> dict[str, Any]:
     actor = g.get("tremplin_actor")
     return {
@@ -172,6 +180,7 @@ def _context() -> dict[str, Any]:
         "account_path": administration.account_path(),
         "embedded": pages.embedded(),
         "area": administration.area(request.path),
+        "asks_approvals": _asks_approvals,
     }
 
 

@@ -27,6 +27,19 @@ def state(value: str) -> str:
     return str(known.get(value, value))
 
 
+def approval(value: str) -> str:
+    """Return the word for the state of a request for approval."""
+    known = {
+        "pending": _("Waits"),
+        "approved": _("Approved"),
+        "denied": _("Denied"),
+        "withdrawn": _("Withdrawn"),
+        "expired": _("Expired"),
+        "over": _("Approved, over"),
+    }
+    return str(known.get(value, value))
+
+
 def role(value: str) -> str:
     """Return the word for the role of a user."""
     known = {

@@ -14,6 +14,6 @@ from tremplin_server.error_texts import (
 )
 from tremplin_server.error_texts.entry import Entry
 
-SUBJECTS = (requests, accounts, policies, clients, sessions, attending, support, push)
+SUBJECTS = (requests, accounts, policies, clients, sessions, support, attending, push)
 
 __all__ = ["SUBJECTS", "Entry"]

@@ -17,7 +17,7 @@ from tremplin_server.errors import Conflict, Denied, Invalid, Unavailable
 from tremplin_server.groups import service as groups
 from tremplin_server.permissions import Permission
 from tremplin_server.sessions.models import Front, JumpSession, SessionState
-from tremplin_server.sessions.policy_gate import Admission, Asked, admit
+from tremplin_server.sessions.policy_gate import Admission, Asked, Item, admit
 
 START_SECONDS = 60
 """A start that is older than this no longer counts among those at once."""
@@ -81,7 +81,8 @@ def startable(work: Work, client_id: int, request: Request) -> tuple[JumpClient,
         continues=request.front is Front.FILES,
         proven=request.proven,
     )
-    admission = admit(work, place.jump_policy_id, client.id, asked)
+    item = Item("client", place.id, client.name, client.id)
+    admission = admit(work, place.jump_policy_id, item, asked)
     require_room(work)
     return client, admission
 

@@ -42,13 +42,18 @@ def index(client_id: int) -> ResponseReturnValue:
     with rest.reading() as work:
         file_orders.require_host(work, client_id)
         shown = client_pages.shown(work, client_id)
-        outlook = policy_gate.outlook(work, shown["client"].jump_policy_id, shown["host_id"])
+        outlook = policy_gate.of_client(work, shown["client"], shown["host_id"])
 
     def address(name: str) -> str:
         return url_for(f"file_pages.{name}", client_id=client_id)
 
-    shown |= {"opened": is_opened(client_id), "files_address": address}
-    return render_template("sessions/files.html", outlook=outlook, **shown)
+    return render_template(
+        "sessions/files.html",
+        opened=is_opened(client_id),
+        files_address=address,
+        outlook=outlook,
+        **shown,
+    )
 
 
 @blp.post("/console/clients/<int:client_id>/files/open")
@@ -141,7 +146,7 @@ def is_opened(client_id: int) -> bool:
 
 
 def _opened() -> dict[int, tuple[str, str]]:
-    """Return the Jump Clients whose files were opened here, with reason and ticket id."""
+    """Return the hosts whose files were opened here, with reason and ticket id."""
     found = {}
     for number, reason, *more in session.get(_OPENED, ()):
         # A cookie from before there were ticket ids has none.

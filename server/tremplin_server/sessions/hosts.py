@@ -56,7 +56,7 @@ SessionHost = JumpClient | Guest
 
 
 def startable(work: Work, number: int, request: Request) -> tuple[SessionHost, Admission]:
-    """Return the host of a session that may begin, and what its Jump Policy says of the end.
+    """Return the host of a session that may begin, and what its policy says.
 
     A guest has no policy. See `service.start` for the errors.
     """
@@ -76,7 +76,7 @@ def require(work: Work, number: int) -> None:
     if number < 0 and GUESTS:
         GUESTS[0].require(work, number)
         return
-    groups.require_item(work, clients.get(work, number), "start")
+    groups.require_item(work, clients.place(work, number), "start")
 
 
 def of(work: Work, session: JumpSession) -> SessionHost | None:

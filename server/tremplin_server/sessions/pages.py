@@ -51,10 +51,14 @@ def terminal(client_id: int) -> ResponseReturnValue:
     with rest.reading() as work:
         file_orders.require_host(work, client_id)
         shown = client_pages.shown(work, client_id)
-        outlook = policy_gate.outlook(work, shown["client"].jump_policy_id, shown["host_id"])
-    address = url_for("session_pages.open_terminal", client_id=client_id)
-    shown |= {"outlook": outlook, "open_address": address}
-    return render_template("sessions/terminal.html", nonce=pages.style_nonce(), **shown)
+        outlook = policy_gate.of_client(work, shown["client"], shown["host_id"])
+    return render_template(
+        "sessions/terminal.html",
+        nonce=pages.style_nonce(),
+        open_address=url_for("session_pages.open_terminal", client_id=client_id),
+        outlook=outlook,
+        **shown,
+    )
 
 
 @blp.post("/console/clients/<int:client_id>/terminal")

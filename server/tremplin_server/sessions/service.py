@@ -105,9 +105,9 @@ def start(work: Work, client_id: int, request: Request) -> Started:
     Unavailable (jump.busy). A refusal is audited although the error ends the work.
     """
     with _refusals_audited(work, client_id, request):
-        client, admission = hosts.startable(work, client_id, request)
+        host, admission = hosts.startable(work, client_id, request)
         ticket = secrets.token_urlsafe(32)
-        session = _add(work, client, request, ticket, admission)
+        session = _add(work, host, request, ticket, admission)
     return Started(session.id, ticket, session.ticket_expires_at)
 
 
@@ -117,10 +117,10 @@ def start_here(work: Work, client_id: int, request: Request, worker_id: str) -> 
     Raises what `start` raises.
     """
     with _refusals_audited(work, client_id, request):
-        client, admission = hosts.startable(work, client_id, request)
-        session = _add(work, client, request, "", admission)
+        host, admission = hosts.startable(work, client_id, request)
+        session = _add(work, host, request, "", admission)
     session.worker_id = worker_id
-    return _opening(work, session, client)
+    return _opening(work, session, host)
 
 
 def redeem(

@@ -22,7 +22,7 @@ from tremplin_server.errors import Conflict, Denied
 from tremplin_server.groups import service as groups
 from tremplin_server.permissions import Permission
 from tremplin_server.sessions import reach
-from tremplin_server.sessions.policy_gate import Asked, admit
+from tremplin_server.sessions.policy_gate import Asked, Item, admit
 from tremplin_server.shortcuts import service
 from tremplin_server.shortcuts.models import RdpShortcut
 
@@ -88,7 +88,7 @@ def opened(work: Work, number: int, asked: Asked | None = None) -> Connection:
     found = connection(work, number)
     shortcut = found.shortcut
     asked = asked or Asked()
-    admit(work, shortcut.jump_policy_id, None, asked)
+    admit(work, shortcut.jump_policy_id, Item("shortcut", number, shortcut.name), asked)
     audit.record(
         work,
         "shortcut.opened",

@@ -20,18 +20,18 @@ def index(support_id: int) -> ResponseReturnValue:
     """Show the files; the script asks for what is in them."""
     with rest.reading() as work:
         guest = guests.guest_of(service.get(work, support_id))
-        outlook = policy_gate.outlook(work, None, None)
 
     def address(name: str) -> str:
         return url_for(f"support_files.{name}", support_id=support_id)
 
+    opened = file_pages.is_opened(guest.id)
     return render_template(
         "sessions/files.html",
         client=guest,
         state="online",
-        outlook=outlook,
-        opened=file_pages.is_opened(guest.id),
+        opened=opened,
         files_address=address,
+        outlook=policy_gate.Outlook(),
     )
 
 

@@ -1,6 +1,6 @@
 """Pushes from the console.
 
-Revision: 0021; follows: 0060
+Revision: 0021; follows: 0020
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0021"
-down_revision = "0060"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 
