@@ -16,6 +16,8 @@ from tremplin_server.db import Work
 from tremplin_server.errors import Conflict, Denied, Invalid, Unavailable
 from tremplin_server.groups import service as groups
 from tremplin_server.permissions import Permission
+from tremplin_server.sessions import grants
+from tremplin_server.sessions.grants import Grant
 from tremplin_server.sessions.models import Front, JumpSession, SessionState
 from tremplin_server.sessions.policy_gate import Admission, Asked, Item, admit
 
@@ -58,8 +60,8 @@ class Request:
     proven: bool = False
 
 
-def startable(work: Work, client_id: int, request: Request) -> tuple[JumpClient, Admission]:
-    """Return the Jump Client of a session that may begin, and what its policy says.
+def startable(work: Work, client_id: int, request: Request) -> tuple[JumpClient, Admission, Grant]:
+    """Return the Jump Client of a session that may begin, and what its policies say.
 
     See `service.start` for the errors.
 
@@ -70,6 +72,7 @@ def startable(work: Work, client_id: int, request: Request) -> tuple[JumpClient,
     groups.require_item(work, place, "start")
     _check(work, request)
     _require_ready(client)
+    grant = grants.of(work, place, client, request.capabilities)
     _one_at_a_time(work)
     asked = Asked(
         request.reason,
@@ -81,7 +84,7 @@ def startable(work: Work, client_id: int, request: Request) -> tuple[JumpClient,
     item = Item("client", place.id, client.name, client.id)
     admission = admit(work, place.jump_policy_id, item, asked)
     _require_room(work)
-    return client, admission
+    return client, admission, grant
 
 
 def _check(work: Work, request: Request) -> None:

@@ -34,6 +34,7 @@ from tremplin_server.sessions.checks import MAX_REASON as MAX_REASON
 from tremplin_server.sessions.checks import START_SECONDS as START_SECONDS
 from tremplin_server.sessions.checks import Request as Request
 from tremplin_server.sessions.checks import startable
+from tremplin_server.sessions.grants import Grant
 from tremplin_server.sessions.models import Front, JumpSession, SessionState
 from tremplin_server.sessions.policy_gate import TIME_UP, Admission
 
@@ -103,9 +104,9 @@ def start(work: Work, client_id: int, request: Request) -> Started:
     Unavailable (jump.busy). A refusal is audited although the error ends the work.
     """
     with _refusals_audited(work, client_id, request):
-        client, admission = startable(work, client_id, request)
+        client, admission, grant = startable(work, client_id, request)
         ticket = secrets.token_urlsafe(32)
-        session = _add(work, client, request, ticket, admission)
+        session = _add(work, client, request, ticket, admission, grant)
     return Started(session.id, ticket, session.ticket_expires_at)
 
 
@@ -115,8 +116,8 @@ def start_here(work: Work, client_id: int, request: Request, worker_id: str) -> 
     Raises what `start` raises.
     """
     with _refusals_audited(work, client_id, request):
-        client, admission = startable(work, client_id, request)
-        session = _add(work, client, request, "", admission)
+        client, admission, grant = startable(work, client_id, request)
+        session = _add(work, client, request, "", admission, grant)
     session.worker_id = worker_id
     return _opening(work, session, client)
 
@@ -177,7 +178,12 @@ def _refusals_audited(work: Work, client_id: int, request: Request) -> Iterator[
 
 
 def _add(
-    work: Work, client: JumpClient, request: Request, ticket: str, admission: Admission
+    work: Work,
+    client: JumpClient,
+    request: Request,
+    ticket: str,
+    admission: Admission,
+    grant: Grant,
 ) -> JumpSession:
     now = work.now()
     latest = now + timedelta(hours=work.config.session_hours)
@@ -196,8 +202,8 @@ def _add(
         state=SessionState.STARTING,
         reason=request.reason,
         technician_ip=(request.technician_ip or work.actor.source_ip)[:64],
-        capabilities=[capability.value for capability in request.capabilities],
-        ports=list(ports) if Capability.FORWARD in request.capabilities else [],
+        capabilities=list(grant.capabilities),
+        ports=list(ports) if Capability.FORWARD.value in grant.capabilities else [],
         keys=list(request.keys),
         vouched=request.open,
         ticket_hash=hash_of(ticket) if ticket else "",
@@ -207,6 +213,9 @@ def _add(
         limit_code=admission.code if until == admission.until else TIME_UP,
         ticket_id=request.ticket_id.strip(),
         jump_policy_id=admission.policy_id,
+        session_policy_id=grant.policy_id,
+        recorded=grant.record,
+        idle_minutes=grant.idle_minutes,
     )
     work.session.add(session)
     work.session.flush()
@@ -268,8 +277,8 @@ def _terms(work: Work, session: JumpSession) -> Terms:
         capabilities=tuple(session.capabilities),
         ports=tuple(session.ports),
         expires_at=session.expires_at.timestamp(),
-        idle_seconds=config.session_idle_minutes * 60,
-        record_bytes=config.session_recording_mb * 1024 * 1024,
+        idle_seconds=session.idle_minutes * 60,
+        record_bytes=config.session_recording_mb * 1024 * 1024 * session.recorded,
         technician=session.actor,
         notice=notice if config.session_notice else "",
         ends=ends | {TIME_UP: ends.get(session.limit_code, ends[TIME_UP])},
