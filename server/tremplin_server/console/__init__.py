@@ -36,12 +36,16 @@ from tremplin_server.permissions import Permission
 from tremplin_server.policies import admin_pages as policies
 from tremplin_server.portal import admin_pages as portal_settings
 from tremplin_server.portal import pages as portal
+from tremplin_server.push import pages as push
 from tremplin_server.reports import pages as reports
 from tremplin_server.sessions import approval_pages, approvals, file_pages, reach_pages
 from tremplin_server.sessions import pages as sessions
 from tremplin_server.settings import pages as settings
 from tremplin_server.shortcuts import pages as shortcuts
 from tremplin_server.status import pages as status
+from tremplin_server.support import customer_pages
+from tremplin_server.support import file_pages as support_files
+from tremplin_server.support import pages as support
 
 blp = pages.blueprint(
     "console",
@@ -61,6 +65,7 @@ def register(app: Flask) -> None:
     accounts.register(app)
     app.extensions[policies.OFFERED] = approvers.offered
     portal.register(app)
+    push.register(app)
     oidc_pages.register(app, app.extensions[rest.EXTENSION].config)
     for part in (
         blp,
@@ -83,11 +88,15 @@ def register(app: Flask) -> None:
         item_pages.blp,
         whole_pages.blp,
         installers.blp,
+        push.blp,
         link_pages.blp,
         sessions.blp,
         file_pages.blp,
         approval_pages.blp,
         reach_pages.blp,
+        support.blp,
+        support_files.blp,
+        customer_pages.blp,
         audit.blp,
     ):
         app.register_blueprint(part)

@@ -67,8 +67,10 @@ def account_path() -> str:
 
 
 def area(path: str) -> str:
-    """Return which part of the site `path` belongs to: console, sessions, approvals,
+    """Return which part of the site `path` belongs to: console, sessions, approvals, support,
     administration."""
+    if path.startswith("/console/support"):
+        return "support"
     if path.startswith("/console/sessions"):
         return "sessions"
     if path.startswith("/console/approvals"):

@@ -71,6 +71,8 @@ class LivePages:
         self._bus.subscribe("client.changed", self._changed)
         self._bus.subscribe("client.deleted", self._changed)
         self._bus.subscribe("session.changed", self._changed)
+        self._bus.subscribe("push.changed", self._changed)
+        self._bus.subscribe("support.changed", self._changed)
         self._bus.subscribe("approval.changed", self._changed)
         self._bus.subscribe(_USED, lambda body: self._use(body["nonce"]))
         self._bus.subscribe(ENDED, self._signed_out)

@@ -1,6 +1,6 @@
 """Jump Policies that want an approval, and the requests for one.
 
-Revision: 0051; follows: 0061
+Revision: 0051; follows: 0050
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0051"
-down_revision = "0061"
+down_revision = "0050"
 branch_labels = None
 depends_on = None
 
