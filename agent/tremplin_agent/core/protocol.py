@@ -49,7 +49,7 @@ class Self:
     client_id: 0 before enrolment. server_key: identity key of the server, empty before
     enrolment. ca_pin: what the TLS connection was pinned to, empty without a pin.
     enrolment: set when client_id is 0. farewell: `UninstallReason` value of an agent
-    that connects to say that it is gone.
+    that connects to say that it is gone. visit: a passive agent that only checks in.
     """
 
     version: str
@@ -60,6 +60,7 @@ class Self:
     server_key: bytes = b""
     enrolment: Optional[Enrolment] = None
     farewell: str = ""
+    visit: bool = False
 
 
 @dataclass(frozen=True)
@@ -183,6 +184,7 @@ class Conversation:
                     platform=me.platform,
                     fingerprint=me.fingerprint,
                     client_id=me.client_id,
+                    visit=int(me.visit),
                 )
             )
         ]

@@ -58,6 +58,7 @@ from tremplin_agent.wire.signed import (
     proof_bytes,
     recording_bytes,
 )
+from tremplin_agent.wire.wake import WakeUp, wake_bytes
 
 __all__ = [
     "AGENT_MESSAGES",
@@ -95,6 +96,7 @@ __all__ = [
     "UninstallReason",
     "Uninstalled",
     "UserChanged",
+    "WakeUp",
     "Welcome",
     "WireError",
     "b64decode",
@@ -105,4 +107,5 @@ __all__ = [
     "enrol_bytes",
     "proof_bytes",
     "recording_bytes",
+    "wake_bytes",
 ]

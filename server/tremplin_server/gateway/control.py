@@ -65,6 +65,7 @@ class Connection:
         "link",
         "pinged_at",
         "public_key",
+        "visiting",
     )
 
     def __init__(self, gateway: Gateway, link: Link, public_ip: str) -> None:
@@ -79,6 +80,8 @@ class Connection:
         self.link = link
         self.client_id = 0
         self.public_key = b""
+        self.visiting = False
+        """A passive agent that checks in: it takes orders and no session."""
         self.pinged_at = 0.0
         self.deadline = link.heard_at + HANDSHAKE_SECONDS
 
@@ -227,7 +230,9 @@ class Connection:
         except TremplinError as error:
             await self._gateway.store.call_as(self._actor(), _clone_refused, identity, action.hello)
             return self._machine.refused(error)
-        change = self._change(Event.CONNECTED, action.hello)
+        self.visiting = bool(action.hello.visit) and identity.connection_type == "passive"
+        event = Event.CHECKED_IN if self.visiting else Event.CONNECTED
+        change = self._change(event, action.hello)
         waiting = await self._gateway.store.arrivals.submit(change)
         if waiting is None:
             # Its key was revoked meanwhile; at its next try it hears so.
@@ -287,6 +292,9 @@ class Connection:
         self._gateway.forget(self)
         if self.client_id and self._gateway.hub.leave(self):
             metrics.CONNECTIONS.set(len(self._gateway.hub))
+            if self.visiting:
+                # That it checked in is written, and that it left follows from it.
+                return
             self._gateway.write_later(self._change(Event.DISCONNECTED))
 
     def _change(self, event: Event, hello: wire.Hello | None = None) -> Change:

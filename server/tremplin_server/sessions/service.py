@@ -23,6 +23,7 @@ from tremplin_server.accounts.models import User
 from tremplin_server.accounts.service import language_of
 from tremplin_server.accounts.tokens import hash_of
 from tremplin_server.audit import service as audit
+from tremplin_server.clients import waking
 from tremplin_server.clients.lifecycle import State
 from tremplin_server.clients.models import JumpClient, Worker
 from tremplin_server.db import Work
@@ -73,7 +74,8 @@ class Opening:
 
     holder: the worker that holds the client's control channel, as far as the database
     knows. host_key: the raw Ed25519 key that the host's SSH server proves (see
-    `host_keys.ssh_public_key`). passive: the client may be away and is waited for.
+    `host_keys.ssh_public_key`). passive: the client may be away and is waited for. wake: where it
+    can be woken; None for nowhere.
     """
 
     session_id: str
@@ -85,6 +87,7 @@ class Opening:
     host_key: bytes
     holder: str | None
     passive: bool = False
+    wake: waking.Target | None = None
 
 
 # --- starting -------------------------------------------------------------------------
@@ -238,6 +241,7 @@ def _opening(work: Work, session: JumpSession, client: JumpClient) -> Opening:
         host_key=client.public_key,
         holder=client.worker_id,
         passive=client.connection_type == "passive",
+        wake=waking.target_of(client) if client.connection_type == "passive" else None,
     )
 
 

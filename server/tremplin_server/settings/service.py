@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tremplin_server.audit import service as audit
-from tremplin_server.config import MAX_COUNT, least
+from tremplin_server.config import least, most
 from tremplin_server.db import Work
 from tremplin_server.errors import Conflict, Invalid
 from tremplin_server.permissions import Permission
@@ -17,6 +17,8 @@ NUMBERS = (
     "lost_days",
     "delete_days",
     "statistics_seconds",
+    "check_in_seconds",
+    "wake_port",
     "limit_clients",
     "limit_active_clients",
     "limit_technicians",
@@ -69,7 +71,7 @@ def parsed(name: str, text: str) -> int | str | None:
     if name not in NUMBERS or not text.isdecimal():
         return None
     number = int(text)
-    return number if least(name) <= number <= MAX_COUNT else None
+    return number if least(name) <= number <= most(name) else None
 
 
 def _require_good(values: Mapping[str, Any]) -> None:
@@ -81,7 +83,12 @@ def _require_good(values: Mapping[str, Any]) -> None:
             wrong[name] = (
                 [f"Must be one of: {', '.join(CHOICES[name])}."]
                 if name in CHOICES
-                else [f"Must be at least {least(name)}."]
+                else [_bounds(name, str(value))]
             )
     if wrong:
         raise Invalid(wrong)
+
+
+def _bounds(name: str, text: str) -> str:
+    too_much = text.isdecimal() and int(text) > most(name)
+    return f"Must be at most {most(name)}." if too_much else f"Must be at least {least(name)}."
