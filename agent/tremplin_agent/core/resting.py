@@ -11,7 +11,7 @@ VISIT_SECONDS = 2.0
 """How long a visitor waits for another word of the server."""
 WOKEN_SECONDS = 30.0
 """How long an agent that was woken waits for what it was woken for."""
-AFTERWARDS_SECONDS = 20.0
+AFTERWARDS_SECONDS = 10.0
 """How long it stays after a session: the next one often follows."""
 
 
@@ -49,8 +49,9 @@ class Rest:
         self._busy_at = now
 
     def changed(self, settings: Mapping[str, Any], now: float) -> None:
-        """Take settings that changed on the connection that stands."""
+        """Take settings that changed on the connection that stands: what it waited for came."""
         self._take(settings)
+        self._linger = VISIT_SECONDS
         self._busy_at = now
 
     def heard(self, now: float) -> None:
@@ -68,7 +69,7 @@ class Rest:
             self.woken = False
             self._busy_at, self._linger = now, WOKEN_SECONDS
         if in_session:
-            self._linger = max(self._linger, AFTERWARDS_SECONDS)
+            self._linger = AFTERWARDS_SECONDS
         if busy or in_session:
             self._busy_at = now
         return self._busy_at + self._linger - now

@@ -98,9 +98,19 @@ def shown(work: Work, client_id: int) -> dict[str, Any]:
         "client": client,
         "state": _label(work, client),
         "group": groups.labels(work, [client])[groups.value_of(client)],
+        "listens": _listens(client),
         "measures": measures.measures(client.statistics),
         "statistics": measures.figures(client.statistics),
     }
+
+
+def _listens(client: JumpClient) -> str:
+    """Return where a passive client is woken, or why it cannot be."""
+    listening = client.listening or {}
+    if not listening.get("port"):
+        return str(listening.get("fault") or "")
+    where = ", ".join(listening.get("addresses", ()))
+    return str(_("port %(port)s: %(where)s", port=listening["port"], where=where))
 
 
 def _may_edit(work: Work) -> bool:
