@@ -29,10 +29,12 @@ from tremplin_agent.core.protocol import (
     Send,
     SetProperties,
     TurnedAway,
+    WakeNeighbours,
 )
 from tremplin_agent.installation import Installation
 from tremplin_agent.introduction import host_facts, introduced, load_identity
 from tremplin_agent.passive import Resting
+from tremplin_agent.platform.networks import wake
 from tremplin_agent.recordings import Recordings, Server
 from tremplin_agent.reports import Reports
 from tremplin_agent.sessions import Sessions
@@ -321,6 +323,8 @@ class Agent:
             await link.send(wire.Ack(id=action.command_id))
         elif isinstance(action, (OpenSession, CloseSession)):
             self._order_session(action)
+        elif isinstance(action, WakeNeighbours):
+            await asyncio.get_running_loop().run_in_executor(None, wake, action.targets)
         elif isinstance(action, RemoveYourself):
             return await self._obey_removal(link, action)
         elif isinstance(action, Drained):

@@ -50,6 +50,7 @@ from tremplin_agent.wire.messages import (
     Uninstalled,
     UninstallReason,
     UserChanged,
+    WakeOnLan,
     Welcome,
 )
 from tremplin_agent.wire.signed import (
@@ -96,6 +97,7 @@ __all__ = [
     "UninstallReason",
     "Uninstalled",
     "UserChanged",
+    "WakeOnLan",
     "WakeUp",
     "Welcome",
     "WireError",

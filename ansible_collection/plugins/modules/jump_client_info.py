@@ -87,7 +87,8 @@ options:
   wait_for:
     description:
       - State that every one of O(ids) and O(external_ids) must reach before the module returns.
-      - V(connected) is V(online), V(resting) of a passive one, or V(disabled) by the user of the host.
+      - V(connected) is V(online), V(resting) of a passive one, or V(disabled) by the user of the
+        host.
     type: str
     choices: [connected, online, offline, uninstalled]
   wait_timeout:

@@ -19,7 +19,7 @@ from tremplin_server.errors import Conflict
 UNKNOWN_KEYS_KEPT = 10_000
 """Anyone can claim an id: the list of unknown keys does not grow beyond this."""
 
-_FIELDS = (*facts.TEXT_LIMITS, "statistics", "listening")
+_FIELDS = (*facts.TEXT_LIMITS, "statistics", "networks", "listening")
 _UPDATE = (
     update(CLIENTS)
     .where(CLIENTS.c.id == bindparam("row_id"))
@@ -44,6 +44,8 @@ def statistics(work: Work, values_by_client: Mapping[int, Mapping[str, Any]]) ->
         merged = {**row._mapping, **facts.columns(values)}
         merged["listening"] = waking.told(values) or row.listening or {}
         merged["statistics"] = {**(row.statistics or {}), **facts.numbers(values)}
+        if "networks" in values:
+            merged["networks"] = facts.networks(values)
         new = {f"new_{name}": merged[name] for name in _FIELDS}
         rows.append({"row_id": row.id, "now": work.now(), **new})
     if rows:

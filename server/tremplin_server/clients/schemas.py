@@ -58,10 +58,18 @@ class ClientChange(ma.Schema):
     external_id = text(0, 255, allow_none=True)
     ephemeral = Boolean()
     pinned_forever = Boolean()
+    remove_at = Timestamp(allow_none=True)
 
 
 _MAY_BE_NULL = ("jump_policy_id", "attended_session_policy_id", "unattended_session_policy_id")
 _MAY_BE_EMPTY = ("tag", "comments")
+
+
+class NetworkCard(ma.Schema):
+    """A network card of a host, and the IPv4 network that it stands in."""
+
+    mac = fields.String()
+    network = fields.String()
 
 
 class ClientBody(ClientChange):
@@ -91,6 +99,7 @@ class ClientBody(ClientChange):
     platform = fields.String()
     statistics = fields.Dict(keys=fields.String())
     listening = fields.Dict(keys=fields.String())
+    networks = fields.List(fields.Nested(NetworkCard))
     created_at = Timestamp()
     last_seen = Timestamp()
 
@@ -123,6 +132,19 @@ def shown(work: Work, client: JumpClient) -> dict[str, Any]:
         "unavailable_reason": "disabled" if state is State.DISABLED else "none",
         "expiration_timestamp": expires_at(work.config, client),
     }
+
+
+class NeighbourBody(ma.Schema):
+    """A Jump Client that was asked to wake another."""
+
+    id = Integer()
+    name = fields.String()
+
+
+class WokenBody(ma.Schema):
+    """The neighbours that were asked to wake a host."""
+
+    through = fields.List(fields.Nested(NeighbourBody))
 
 
 class DeleteQuery(Query):

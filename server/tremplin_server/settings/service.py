@@ -22,6 +22,7 @@ NUMBERS = (
     "limit_clients",
     "limit_active_clients",
     "limit_technicians",
+    "session_starts_at_once",
 )
 CHOICES = {"uninstalled_records": ("keep", "remove")}
 NAMES = (*NUMBERS, *CHOICES)
