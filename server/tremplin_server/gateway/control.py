@@ -194,7 +194,9 @@ class Connection:
 
     async def _carry_out(self, action: Action) -> list[Action]:
         if isinstance(action, LookUp):
-            identities = await self._gateway.store.identities.submit(action.client_id)
+            store = self._gateway.store
+            asked = store.visits.identities if action.visit else store.identities
+            identities = await asked.submit(action.client_id)
             return self._machine.looked_up(identities)
         if isinstance(action, EnrolHost):
             return await self._enrol(action)
@@ -233,7 +235,9 @@ class Connection:
         self.visiting = bool(action.hello.visit) and identity.connection_type == "passive"
         event = Event.CHECKED_IN if self.visiting else Event.CONNECTED
         change = self._change(event, action.hello)
-        waiting = await self._gateway.store.arrivals.submit(change)
+        store = self._gateway.store
+        told = store.visits.arrivals if self.visiting else store.arrivals
+        waiting = await told.submit(change)
         if waiting is None:
             # Its key was revoked meanwhile; at its next try it hears so.
             self.abort()
@@ -255,7 +259,8 @@ class Connection:
         message, store, client_id = report.message, self._gateway.store, self.client_id
         metrics.MESSAGES.labels(message.TYPE).inc()
         if isinstance(message, wire.Statistics):
-            await store.statistics.submit((client_id, message.values))
+            told = store.visits.statistics if self.visiting else store.statistics
+            await told.submit((client_id, message.values))
         elif isinstance(message, wire.Ack):
             await store.call_as(
                 self._actor(), commands.acknowledge, client_id, self.public_key, message
