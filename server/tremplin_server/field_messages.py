@@ -12,6 +12,10 @@ _N = r"(-?\d+)"
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), french)
     for pattern, french in (
+        (
+            r"This host is listed in that Jump Group already\.",
+            "Cette machine est déjà dans ce Jump Group.",
+        ),
         (r"Must be in the future\.", "Doit être dans le futur."),
         (r"Missing data for required field\.", "Ce champ est obligatoire."),
         (r"Field may not be null\.", "Ce champ ne peut pas être nul."),

@@ -59,8 +59,8 @@ def startable(work: Work, client_id: int, request: Request) -> JumpClient:
     Until the work ends, no other start of the site passes: limits are exact.
     """
     work.actor.require(Permission.SESSIONS_START)
-    client = clients.get(work, client_id)
-    groups.require_item(work, client, "start")
+    client, place = clients.get(work, client_id), clients.place(work, client_id)
+    groups.require_item(work, place, "start")
     _check(work, request)
     _require_ready(client)
     _one_at_a_time(work)

@@ -1,6 +1,6 @@
 """Where passive Jump Clients listen, and which orders they were woken for.
 
-Revision: 0030; follows: 0060
+Revision: 0030; follows: 0061
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0030"
-down_revision = "0060"
+down_revision = "0061"
 branch_labels = None
 depends_on = None
 
