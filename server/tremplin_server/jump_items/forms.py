@@ -31,7 +31,7 @@ class ManyPropertiesForm(FlaskForm):  # type: ignore[misc] # the package has no 
     jump_policy_id = SelectField(_l("Jump Policy"))
     attended_session_policy_id = SelectField(_l("Session policy, user present"))
     unattended_session_policy_id = SelectField(_l("Session policy, nobody present"))
-    connection_type = SelectField(_l("Connection"))
+    connection_type = SelectField(_l("Connection"), default=_SAME)
     max_offline_minutes = IntegerField(
         _l("Remove after minutes offline"),
         [Optional(), NumberRange(0, 2_147_483_647)],
