@@ -90,6 +90,7 @@ def test_the_page(app: Flask, database: Database, people: People) -> None:
         "limit_clients": "0",
         "limit_active_clients": "0",
         "limit_technicians": "7",
+        "session_starts_at_once": "20",
     }
     assert administrator.post(page, page, **{**body, "delete_days": "3"}).status_code == 422
     assert administrator.post(page, page, **{**body, "wake_port": "65536"}).status_code == 422

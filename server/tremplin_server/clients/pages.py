@@ -107,6 +107,7 @@ def shown(work: Work, client_id: int) -> dict[str, Any]:
     return {
         "client": client,
         "is_copy": copies.is_copy(client_id),
+        "host_id": service.get(work, client_id).id,
         "state": _label(work, client),
         "group": groups.labels(work, [client])[groups.value_of(client)],
         "listens": _listens(client),

@@ -90,6 +90,13 @@ def target_of(client: JumpClient) -> Target | None:
     return target(client.id, client.listening or {}, client.public_ip, names)
 
 
+def target_of_passive(host: object) -> Target | None:
+    """Return where the host of a session can be woken; None unless it is a passive client."""
+    if not isinstance(host, JumpClient) or host.connection_type != "passive":
+        return None
+    return target_of(host)
+
+
 def buried(client: JumpClient) -> dict[str, Any]:
     """Return what a record's tombstone keeps, so that the host can still be woken."""
     if not (client.listening or {}).get("port"):
