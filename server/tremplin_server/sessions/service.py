@@ -23,6 +23,7 @@ from tremplin_server.accounts.models import User
 from tremplin_server.accounts.service import language_of
 from tremplin_server.accounts.tokens import hash_of
 from tremplin_server.audit import service as audit
+from tremplin_server.clients import waking
 from tremplin_server.clients.lifecycle import State
 from tremplin_server.clients.models import JumpClient, Worker
 from tremplin_server.db import Work
@@ -76,10 +77,10 @@ class Started:
 class Opening:
     """A session that can be connected now; what `SessionHub.connect` takes.
 
-    holder: the worker that holds the client's control channel, as far as the database
-    knows. host_key: the raw Ed25519 key that the host's SSH server proves (see
-    `host_keys.ssh_public_key`). passive: the client may be away and is waited for.
-    limit_code: why the session ends at `expires_at`.
+    holder: the worker that holds the client's control channel, by the database. host_key: the
+    raw Ed25519 key that the host's SSH server proves (see `host_keys.ssh_public_key`). passive:
+    the client may be away; wake: where it is woken then, if anywhere. limit_code: why the
+    session ends at `expires_at`.
     """
 
     session_id: str
@@ -91,6 +92,7 @@ class Opening:
     host_key: bytes
     holder: str | None
     passive: bool = False
+    wake: waking.Target | None = None
     limit_code: str = TIME_UP
 
 
@@ -263,6 +265,7 @@ def _opening(work: Work, session: JumpSession, client: SessionHost) -> Opening:
         host_key=client.public_key,
         holder=client.worker_id,
         passive=client.connection_type == "passive",
+        wake=waking.target_of_passive(client),
         limit_code=session.limit_code,
     )
 

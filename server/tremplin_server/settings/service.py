@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 
 from tremplin_server.audit import service as audit
-from tremplin_server.config import MAX_COUNT, Config, least
+from tremplin_server.config import Config, least, most
 from tremplin_server.db import Work
 from tremplin_server.errors import Conflict, Invalid
 from tremplin_server.permissions import Permission
@@ -19,6 +19,8 @@ NUMBERS = (
     "lost_days",
     "delete_days",
     "statistics_seconds",
+    "check_in_seconds",
+    "wake_port",
     "limit_clients",
     "limit_active_clients",
     "limit_technicians",
@@ -94,7 +96,7 @@ def parsed(name: str, text: str) -> int | str | None:
     if name not in NUMBERS or not text.isdecimal():
         return None
     number = int(text)
-    return number if least(name) <= number <= MAX_COUNT else None
+    return number if least(name) <= number <= most(name) else None
 
 
 def _require_good(values: Mapping[str, Any]) -> None:
@@ -106,7 +108,12 @@ def _require_good(values: Mapping[str, Any]) -> None:
             wrong[name] = (
                 [f"Must be one of: {', '.join(CHOICES[name])}."]
                 if name in CHOICES
-                else [f"Must be at least {least(name)}."]
+                else [_bounds(name, str(value))]
             )
     if wrong:
         raise Invalid(wrong)
+
+
+def _bounds(name: str, text: str) -> str:
+    too_much = text.isdecimal() and int(text) > most(name)
+    return f"Must be at most {most(name)}." if too_much else f"Must be at least {least(name)}."
