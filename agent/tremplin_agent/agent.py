@@ -31,6 +31,7 @@ from tremplin_agent.core.protocol import (
     Send,
     SetProperties,
     TurnedAway,
+    Upgrade,
 )
 from tremplin_agent.installation import Installation
 from tremplin_agent.parameters import OVERRIDES
@@ -41,6 +42,7 @@ from tremplin_agent.sessions import Sessions
 from tremplin_agent.ssh.orders import Setup
 from tremplin_agent.store import Store, StoreError
 from tremplin_agent.tls import NoAnswer, Untrusted, context
+from tremplin_agent.updating.staging import Updates
 
 DEFAULT_HEARTBEAT_SECONDS = 15
 DEFAULT_OFFLINE_LIMIT_MINUTES = 180 * 24 * 60
@@ -108,6 +110,11 @@ class Agent:
         self._sessions: Optional[Sessions] = None
         self._welcomed: Callable[[], None] = lambda: None
         self._telling: Set[asyncio.Future[None]] = set()
+        self._updates = Updates(
+            installation, self._identity, Backoff(random.random), self._tell, self._server
+        )
+        self.updates_now = False
+        """Whether `run` ended so that a staged update can take the place of this version."""
         if not self._state.last_contact:
             self._state = replace(self._state, last_contact=time.time())
             store.save_state(self._state)
@@ -128,11 +135,21 @@ class Agent:
         self._welcomed = recordings.retry
         sending = asyncio.ensure_future(recordings.send_all(self._server))
         self._sessions = self._make_sessions(recordings)
+        staying = asyncio.ensure_future(self._stay())
+        ready = asyncio.ensure_future(self._updates.ready(self._is_idle))
         try:
-            return await self._stay()
+            await asyncio.wait({staying, ready}, return_when=asyncio.FIRST_COMPLETED)
+            self.updates_now = not staying.done()
+            return False if self.updates_now else await staying
         finally:
+            for task in (staying, ready, sending):
+                task.cancel()
+            self._updates.stop()
+            await asyncio.wait({staying})
             await self._sessions.stop()
-            sending.cancel()
+
+    def _is_idle(self) -> bool:
+        return self._sessions is None or self._sessions.is_idle
 
     async def _stay(self) -> bool:
         while True:
@@ -282,6 +299,8 @@ class Agent:
             await link.send(wire.Ack(id=action.command_id))
         elif isinstance(action, (OpenSession, CloseSession)):
             self._order_session(action)
+        elif isinstance(action, Upgrade):
+            self._updates.ordered(action.command)
         elif isinstance(action, RemoveYourself):
             return await self._obey_removal(link, action)
         elif isinstance(action, Drained):
@@ -313,6 +332,7 @@ class Agent:
             return
         log.info("online as Jump Client %d", action.client_id)
         self._note_refusal("")
+        self._updates.welcomed()
         self._welcomed()
         self._contact(durable=False)
 
@@ -353,7 +373,7 @@ class Agent:
     def _make_sessions(self, recordings: Recordings) -> Sessions:
         facts = self._installation
         setup = Setup(var=str(facts.var), ca_pin=facts.ca_pin, log_name=facts.name)
-        return Sessions(setup, self._store, self._tell_session_end, recordings.complete)
+        return Sessions(setup, self._store, self._tell, recordings.complete)
 
     def _order_session(self, action: Union[OpenSession, CloseSession]) -> None:
         if self._sessions is None:
@@ -363,10 +383,13 @@ class Agent:
         else:
             self._sessions.close(action)
 
-    def _tell_session_end(self, ended: wire.SessionEnded) -> None:
-        """Tell the server, if it is there: it has seen the session's own connection end."""
+    def _tell(self, message: Union[wire.SessionEnded, wire.Ack]) -> None:
+        """Tell the server, if it is there.
+
+        If not: it has seen the session's own connection end, and it repeats its orders.
+        """
         if self._link is not None:
-            telling = asyncio.ensure_future(self._link.send(ended))
+            telling = asyncio.ensure_future(self._link.send(message))
             self._telling.add(telling)
             telling.add_done_callback(self._telling.discard)
 

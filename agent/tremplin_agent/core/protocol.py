@@ -108,6 +108,13 @@ class RemoveYourself:
 
 
 @dataclass(frozen=True)
+class Upgrade:
+    """A genuine order to update: see `wire.UpgradeOrder` for the body."""
+
+    command: wire.Command
+
+
+@dataclass(frozen=True)
 class Drained:
     """The server goes away; come back within `spread` seconds."""
 
@@ -139,7 +146,7 @@ class CloseSession:
 
 
 Action = Union[
-    Send, LetIn, TurnedAway, SetProperties, RemoveYourself, Drained, HangUp,
+    Send, LetIn, TurnedAway, SetProperties, RemoveYourself, Upgrade, Drained, HangUp,
     OpenSession, CloseSession,
 ]  # fmt: skip
 
@@ -284,6 +291,8 @@ class Conversation:
             return [Send(wire.Ack(id=command.id, code=code, detail=fault))]
         if command.kind == wire.CommandKind.UNINSTALL.value:
             return [RemoveYourself(command.id)]
+        if command.kind == wire.CommandKind.UPGRADE.value:
+            return [Upgrade(command)]
         return [SetProperties(command.id, command.body)]
 
     def _fault_of(self, command: wire.Command) -> str:

@@ -14,6 +14,7 @@ from tremplin_agent.wire.base import (
     CONTROL_PATH,
     MAX_FRAME,
     NONCE_BYTES,
+    PAYLOAD_PATH,
     PROTOCOL_VERSION,
     RECORDING_PATH,
     SECRET_BYTES,
@@ -55,9 +56,11 @@ from tremplin_agent.wire.messages import (
 from tremplin_agent.wire.signed import (
     command_bytes,
     enrol_bytes,
+    payload_bytes,
     proof_bytes,
     recording_bytes,
 )
+from tremplin_agent.wire.upgrade import UpgradeOrder, version_numbers
 
 __all__ = [
     "AGENT_MESSAGES",
@@ -65,6 +68,7 @@ __all__ = [
     "CONTROL_PATH",
     "MAX_FRAME",
     "NONCE_BYTES",
+    "PAYLOAD_PATH",
     "PROTOCOL_VERSION",
     "RECORDING_PATH",
     "SECRET_BYTES",
@@ -94,6 +98,7 @@ __all__ = [
     "Statistics",
     "UninstallReason",
     "Uninstalled",
+    "UpgradeOrder",
     "UserChanged",
     "Welcome",
     "WireError",
@@ -103,6 +108,8 @@ __all__ = [
     "decode",
     "encode",
     "enrol_bytes",
+    "payload_bytes",
     "proof_bytes",
     "recording_bytes",
+    "version_numbers",
 ]
