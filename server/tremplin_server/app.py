@@ -25,6 +25,7 @@ import tremplin_server.accounts.models
 import tremplin_server.audit.models
 import tremplin_server.clients.models
 import tremplin_server.groups.models
+import tremplin_server.identity
 import tremplin_server.installers.models
 import tremplin_server.mail.models
 import tremplin_server.policies.models
@@ -54,6 +55,7 @@ from tremplin_server.settings.overlay import Overlay
 from tremplin_server.settings.pages import OVERLAY
 from tremplin_server.shortcuts import api as shortcuts
 from tremplin_server.status import api as status
+from tremplin_server.updates import api as updates
 
 SECRET_KEY_FILE = "secret_key"  # noqa: S105 - a file's name
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -113,6 +115,7 @@ def _register_features(app: Flask) -> None:
         installers.blp,
         installers.payload_blp,
         clients.blp,
+        updates.blp,
         shortcuts.blp,
         sessions.blp,
         reach_api.known_hosts,

@@ -37,6 +37,7 @@ EDITABLE = (
     "is_quiet",
     "customer_client_start_mode",
     "public_site_address",
+    "update_version",
 )
 _TOLD = ("name", "tag", "comments", "max_offline_minutes", "ephemeral", "pinned_forever")
 """A change of one of these is told to the agent."""
@@ -152,6 +153,8 @@ _CHECKED = ("name", "tag", "comments", "external_id", "max_offline_minutes")
 
 
 def _check(work: Work, client: JumpClient, wanted: dict[str, Any]) -> None:
+    if wanted.get("update_version") == "follow":
+        wanted["update_version"] = ""
     for name in _CHECKED:
         if name in wanted:
             wanted[name] = _proper(name, wanted[name])

@@ -40,6 +40,7 @@ from tremplin_server.sessions import pages as sessions
 from tremplin_server.settings import pages as settings
 from tremplin_server.shortcuts import pages as shortcuts
 from tremplin_server.status import pages as status
+from tremplin_server.updates import pages as updates
 
 blp = pages.blueprint(
     "console",
@@ -73,6 +74,7 @@ def register(app: Flask) -> None:
         jump_items.blp,
         shortcuts.blp,
         settings.blp,
+        updates.blp,
         reports.blp,
         item_pages.blp,
         installers.blp,

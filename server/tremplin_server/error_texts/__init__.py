@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tremplin_server.error_texts import accounts, clients, push, requests, sessions
+from tremplin_server.error_texts import accounts, clients, push, requests, sessions, updates
 from tremplin_server.error_texts.entry import Entry
 
-SUBJECTS = (requests, accounts, clients, sessions, push)
+SUBJECTS = (requests, accounts, clients, sessions, push, updates)
 
 __all__ = ["SUBJECTS", "Entry"]

@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import defer
-from tremplin_agent import __version__
 
 from tremplin_server.clients import service as clients
+from tremplin_server.clients import versions
 from tremplin_server.clients.lifecycle import State, is_lost, is_outdated
 from tremplin_server.clients.models import JumpClient
 from tremplin_server.db import Work
@@ -63,7 +63,7 @@ def item(work: Work, client: JumpClient) -> Item:
         client.id,
         client,
         state="lost" if lost else state.value,
-        outdated=is_outdated(state, client.agent_version, __version__),
+        outdated=is_outdated(state, client.agent_version, versions.expected(work.config, client)),
         agent_version=client.agent_version,
         last_access=client.last_access,
         last_seen=client.last_seen,

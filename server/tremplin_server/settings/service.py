@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tremplin_server.audit import service as audit
-from tremplin_server.config import MAX_COUNT, least
+from tremplin_server.config import form_of, least, most
 from tremplin_server.db import Work
 from tremplin_server.errors import Conflict, Invalid
 from tremplin_server.permissions import Permission
@@ -20,9 +20,15 @@ NUMBERS = (
     "limit_clients",
     "limit_active_clients",
     "limit_technicians",
+    "update_concurrent",
+    "update_bandwidth",
 )
-CHOICES = {"uninstalled_records": ("keep", "remove")}
-NAMES = (*NUMBERS, *CHOICES)
+CHOICES = {
+    "uninstalled_records": ("keep", "remove"),
+    "update_mode": ("off", "this_version", "always"),
+}
+TEXTS = ("update_version", "update_days", "update_from", "update_until", "update_zone")
+NAMES = (*NUMBERS, *CHOICES, *TEXTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +72,12 @@ def parsed(name: str, text: str) -> int | str | None:
     """Return the value that is kept as `text`; None when this version takes no such one."""
     if name in CHOICES:
         return text if text in CHOICES[name] else None
+    if name in TEXTS:
+        return None if form_of(name, text) else text
     if name not in NUMBERS or not text.isdecimal():
         return None
     number = int(text)
-    return number if least(name) <= number <= MAX_COUNT else None
+    return number if least(name) <= number <= most(name) else None
 
 
 def _require_good(values: Mapping[str, Any]) -> None:
@@ -78,10 +86,12 @@ def _require_good(values: Mapping[str, Any]) -> None:
         if name not in NAMES:
             wrong[name] = ["Unknown field."]
         elif parsed(name, str(value)) is None:
-            wrong[name] = (
-                [f"Must be one of: {', '.join(CHOICES[name])}."]
-                if name in CHOICES
-                else [f"Must be at least {least(name)}."]
-            )
+            wrong[name] = [_what_it_takes(name, str(value))]
     if wrong:
         raise Invalid(wrong)
+
+
+def _what_it_takes(name: str, value: str) -> str:
+    if name in CHOICES:
+        return f"Must be one of: {', '.join(CHOICES[name])}."
+    return f"Takes {form_of(name, value)}." if name in TEXTS else f"Must be at least {least(name)}."
