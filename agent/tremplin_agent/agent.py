@@ -32,10 +32,12 @@ from tremplin_agent.core.protocol import (
     SetProperties,
     TurnedAway,
     Upgrade,
+    WakeNeighbours,
 )
 from tremplin_agent.installation import Installation
 from tremplin_agent.parameters import OVERRIDES
 from tremplin_agent.platform import here
+from tremplin_agent.platform.networks import wake
 from tremplin_agent.recordings import Recordings, Server
 from tremplin_agent.reports import Reports, current_statistics
 from tremplin_agent.sessions import Sessions
@@ -297,10 +299,10 @@ class Agent:
             self._settings = {**self._settings, **changed}
             self._store.save_settings(self._settings, action.properties)
             await link.send(wire.Ack(id=action.command_id))
-        elif isinstance(action, (OpenSession, CloseSession)):
-            self._order_session(action)
-        elif isinstance(action, Upgrade):
-            self._updates.ordered(action.command)
+        elif isinstance(action, (OpenSession, CloseSession, Upgrade)):
+            self._begin(action)
+        elif isinstance(action, WakeNeighbours):
+            await asyncio.get_running_loop().run_in_executor(None, wake, action.targets)
         elif isinstance(action, RemoveYourself):
             return await self._obey_removal(link, action)
         elif isinstance(action, Drained):
@@ -375,7 +377,11 @@ class Agent:
         setup = Setup(var=str(facts.var), ca_pin=facts.ca_pin, log_name=facts.name)
         return Sessions(setup, self._store, self._tell, recordings.complete)
 
-    def _order_session(self, action: Union[OpenSession, CloseSession]) -> None:
+    def _begin(self, action: Union[OpenSession, CloseSession, Upgrade]) -> None:
+        """Begin what goes on beside the conversation, in an agent that lives: see `run`."""
+        if isinstance(action, Upgrade):
+            self._updates.ordered(action.command)
+            return
         if self._sessions is None:
             return
         if isinstance(action, OpenSession):

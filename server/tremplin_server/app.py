@@ -29,6 +29,7 @@ import tremplin_server.identity
 import tremplin_server.installers.models
 import tremplin_server.mail.models
 import tremplin_server.policies.models
+import tremplin_server.portal.models
 import tremplin_server.sessions.models
 import tremplin_server.settings.models
 import tremplin_server.shortcuts.models  # noqa: F401 - metadata knows what was imported
@@ -36,7 +37,7 @@ from tremplin_server import console, i18n, rest
 from tremplin_server.accounts import api as accounts
 from tremplin_server.accounts import key_api, tokens
 from tremplin_server.audit import api as audit
-from tremplin_server.clients import api as clients
+from tremplin_server.clients import bulk_api as clients
 from tremplin_server.clock import Clock, SystemClock
 from tremplin_server.config import Config, stated
 from tremplin_server.db import Database, Publisher, SilentPublisher, db, prepare_engine

@@ -12,6 +12,7 @@ _N = r"(-?\d+)"
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), french)
     for pattern, french in (
+        (r"Must be in the future\.", "Doit être dans le futur."),
         (r"Missing data for required field\.", "Ce champ est obligatoire."),
         (r"Field may not be null\.", "Ce champ ne peut pas être nul."),
         (r"Unknown field\.", "Champ inconnu."),
@@ -105,6 +106,16 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"Ce fichier n'est pas un installeur \1.",
         ),
         (r"The file hashes to (.*)\.", r"L'empreinte du fichier est \1."),
+        (rf"The picture has more than {_N} KB\.", r"L'image dépasse \1 Ko."),
+        (
+            r"This is neither a PNG nor a JPEG picture\.",
+            "Ce n'est une image ni PNG ni JPEG.",
+        ),
+        (
+            rf"The picture must have {_N} to {_N} pixels on each side\.",
+            r"L'image doit avoir de \1 à \2 pixels de côté.",
+        ),
+        (r"The picture is damaged\.", "L'image est abîmée."),
         (r"Not an absolute path\.", "Ce n'est pas un chemin absolu."),
         (r"must be one of (.*)", r"un des choix suivants : \1"),
         (rf"longer than {_N} characters", r"plus de \1 caractères"),

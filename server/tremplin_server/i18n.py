@@ -6,6 +6,10 @@ templates); errors bring both languages in their catalogue.
 
 from __future__ import annotations
 
+from datetime import timedelta
+from functools import lru_cache
+
+from babel.dates import format_timedelta
 from flask import Flask, current_app, g, has_request_context, request
 from flask_babel import Babel, gettext, lazy_gettext, ngettext
 
@@ -27,6 +31,23 @@ def language() -> str:
     return str(chosen or request.accept_languages.best_match(LANGUAGES) or default)
 
 
+def ago(span: timedelta) -> str:
+    """Return how long ago (a negative span), or how soon, something is, in words."""
+    seconds = round(span.total_seconds())
+    # A list asks a hundred times; what is more than some minutes away is told in minutes.
+    exact = abs(seconds) < _EXACT_SECONDS
+    return _ago(language(), seconds if exact else round(seconds / 60) * 60)
+
+
+_EXACT_SECONDS = 300
+
+
+@lru_cache(maxsize=4096)
+def _ago(locale: str, seconds: int) -> str:
+    span = timedelta(seconds=seconds)
+    return str(format_timedelta(span, granularity="second", add_direction=True, locale=locale))
+
+
 def register(app: Flask, default: str) -> None:
     """Set up Flask-Babel on `app`. default: the site's language."""
     app.config[DEFAULT] = default
@@ -35,6 +56,7 @@ def register(app: Flask, default: str) -> None:
 
 __all__ = [
     "LANGUAGES",
+    "ago",
     "gettext",
     "language",
     "lazy_gettext",

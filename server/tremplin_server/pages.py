@@ -108,6 +108,11 @@ def allow_frames() -> None:
     g.allow_frames = True
 
 
+def allow_keeping() -> None:
+    """Let browsers keep this answer for good: its address names its content."""
+    g.allow_keeping = True
+
+
 def embedded() -> bool:
     """Return whether the page is asked for by a frame; only our own pages may have one."""
     return request.headers.get("Sec-Fetch-Dest") == "iframe" or "frame" in request.args
@@ -136,7 +141,9 @@ def protect(response: Response) -> Response:
     response.headers["Content-Security-Policy"] = _policy()
     if embedded():
         response.headers["X-Frame-Options"] = "SAMEORIGIN"
-    if not str(request.endpoint).endswith(".static"):
+    if "allow_keeping" in g and response.status_code == 200:
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    elif not str(request.endpoint).endswith(".static"):
         response.headers["Cache-Control"] = "no-store"
     return response
 

@@ -17,6 +17,7 @@ PUBLIC = {
     "/metrics",
     "/agent/v1/ca.pem",
     "/static/<path:filename>",
+    "/support",
 }
 """Told to anyone, on purpose."""
 SIGN_IN = "/login"

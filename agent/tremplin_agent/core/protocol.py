@@ -145,9 +145,16 @@ class CloseSession:
     code: str
 
 
+@dataclass(frozen=True)
+class WakeNeighbours:
+    """Wake other hosts of this one's networks; `wire.WakeOnLan` says what the targets are."""
+
+    targets: Dict[str, Any]
+
+
 Action = Union[
     Send, LetIn, TurnedAway, SetProperties, RemoveYourself, Upgrade, Drained, HangUp,
-    OpenSession, CloseSession,
+    OpenSession, CloseSession, WakeNeighbours,
 ]  # fmt: skip
 
 
@@ -219,6 +226,12 @@ class Conversation:
             return [Drained(message.spread)]
         if isinstance(message, (wire.SessionOpen, wire.SessionClose)):
             return self._session(message)
+        if (
+            isinstance(message, wire.WakeOnLan)
+            and self._stage is _Stage.IN
+            and not self._me.farewell
+        ):
+            return [WakeNeighbours(message.targets)]
         return []
 
     def _session(self, message: Union[wire.SessionOpen, wire.SessionClose]) -> List[Action]:

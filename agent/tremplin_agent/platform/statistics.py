@@ -8,6 +8,8 @@ from typing import Any, Dict
 
 import psutil
 
+from tremplin_agent.platform.networks import networks
+
 
 def values(
     private_ip: str, console_user: str, operating_system: str, uptime_seconds: float, disk: str
@@ -33,6 +35,7 @@ def values(
         "memory_used_bytes": memory.total - memory.available,
         "disk_total_bytes": usage.total,
         "disk_used_bytes": usage.used,
+        "networks": [one._asdict() for one in networks()],
     }
 
 

@@ -51,6 +51,7 @@ from tremplin_agent.wire.messages import (
     Uninstalled,
     UninstallReason,
     UserChanged,
+    WakeOnLan,
     Welcome,
 )
 from tremplin_agent.wire.signed import (
@@ -100,6 +101,7 @@ __all__ = [
     "Uninstalled",
     "UpgradeOrder",
     "UserChanged",
+    "WakeOnLan",
     "Welcome",
     "WireError",
     "b64decode",

@@ -190,11 +190,24 @@ class SessionEnded:
     detail: str = ""
 
 
+@dataclass(frozen=True)
+class WakeOnLan:
+    """Wake hosts that are switched off and stand in a network of this one. Never repeated.
+
+    targets: address of a network card (12 hexadecimal digits) → its network (`10.0.0.0/24`).
+    """
+
+    TYPE = "wake_on_lan"
+    targets: Dict[str, Any]
+
+
 AgentMessage = Union[
     Hello, Enrol, Proof, Ack, Statistics, UserChanged, Disabled, Enabled, Uninstalled, Log,
     SessionEnded,
 ]  # fmt: skip
-ServerMessage = Union[Challenge, Welcome, Refused, Command, Drain, SessionOpen, SessionClose]
+ServerMessage = Union[
+    Challenge, Welcome, Refused, Command, Drain, SessionOpen, SessionClose, WakeOnLan
+]
 Message = Union[AgentMessage, ServerMessage]
 
 AGENT_MESSAGES: Tuple[Type[Any], ...] = (
@@ -202,7 +215,7 @@ AGENT_MESSAGES: Tuple[Type[Any], ...] = (
     SessionEnded,
 )  # fmt: skip
 SERVER_MESSAGES: Tuple[Type[Any], ...] = (
-    Challenge, Welcome, Refused, Command, Drain, SessionOpen, SessionClose,
+    Challenge, Welcome, Refused, Command, Drain, SessionOpen, SessionClose, WakeOnLan,
 )  # fmt: skip
 
 
@@ -240,5 +253,6 @@ STATISTICS_FIELDS = (
     "memory_used_bytes",
     "disk_total_bytes",
     "disk_used_bytes",
+    "networks",
 )
 """Keys of `Statistics.values`; the public IP is what the server sees of the connection."""

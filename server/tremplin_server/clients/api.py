@@ -8,7 +8,7 @@ from flask import Response
 from flask.views import MethodView
 
 from tremplin_server import rest
-from tremplin_server.clients import housekeeping, service, tombstones
+from tremplin_server.clients import housekeeping, service, tombstones, wake_on_lan
 from tremplin_server.clients.drift import drift
 from tremplin_server.clients.models import Tombstone
 from tremplin_server.clients.schemas import (
@@ -22,6 +22,7 @@ from tremplin_server.clients.schemas import (
     PurgeNew,
     TombstoneBody,
     TombstoneQuery,
+    WokenBody,
     shown,
 )
 from tremplin_server.installers.schemas import Reason
@@ -77,6 +78,17 @@ class Uninstall(MethodView):
         """Order the agent to uninstall itself; the record waits until it did."""
         with rest.writing() as work:
             return shown(work, service.uninstall(work, id, values["reason"]))
+
+
+@blp.route("/<int:id>/wake")
+class Wake(MethodView):
+    """A host that is switched off."""
+
+    @blp.response(202, WokenBody)
+    def post(self, id: int) -> dict[str, Any]:
+        """Have Jump Clients of the same network send what switches the host on."""
+        with rest.writing() as work:
+            return {"through": wake_on_lan.wake(work, id)}
 
 
 @blp.route("/tombstone")

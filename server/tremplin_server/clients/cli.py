@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from tremplin_server.clients import drift as drifts
-from tremplin_server.clients import housekeeping, service, tombstones
+from tremplin_server.clients import housekeeping, service, tombstones, wake_on_lan
 from tremplin_server.clients.listing import SORTS, STATES
 from tremplin_server.clients.models import JumpClient
 from tremplin_server.clients.schemas import ClientBody, TombstoneBody, UnknownKeyBody, shown
@@ -135,6 +135,16 @@ def uninstall(site: Site, client: str, reason: str) -> None:
         found = service.uninstall(work, named(work, client).id, reason)
         name = found.name
     click.echo(f"Jump Client {name} is told to uninstall")
+
+
+@client_group.command("wake")
+@click.argument("client")
+@pass_site
+def wake(site: Site, client: str) -> None:
+    """Switch a host on, through Jump Clients of the same network (wake-on-LAN)."""
+    with site.work() as work:
+        asked = wake_on_lan.wake(work, named(work, client).id)
+    click.echo(f"asked to wake it: {', '.join(one.name for one in asked)}")
 
 
 @client_group.command("tombstones")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from ipaddress import IPv4Network
 from typing import Any
 
 from tremplin_agent.wire import STATISTICS_FIELDS
@@ -22,7 +23,9 @@ TEXT_LIMITS = {
 }
 """The statistics that have a column of their own; the others stay together as JSON."""
 INSTALLATION_LIMITS = {"install_dir": 4096, "run_as": 255, "startup": 16}
-_NUMBERS = tuple(name for name in STATISTICS_FIELDS if name not in TEXT_LIMITS)
+NETWORKS_KEPT = 16
+_NUMBERS = tuple(name for name in STATISTICS_FIELDS if name not in (*TEXT_LIMITS, "networks"))
+_MAC = re.compile("[0-9a-f]{12}", re.ASCII)
 _MODES = {"system": "service", "user": "user"}
 
 
@@ -39,6 +42,24 @@ def columns(values: Mapping[str, Any]) -> dict[str, str]:
 def numbers(values: Mapping[str, Any]) -> dict[str, int | float]:
     """Return the numeric statistics, those only that are finite numbers."""
     return {k: values[k] for k in _NUMBERS if k in values and _is_number(values[k])}
+
+
+def networks(values: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the network cards that were told, each `{mac, network}`; nonsense is left out."""
+    told = values.get("networks")
+    found = []
+    for one in (told if isinstance(told, list) else [])[:NETWORKS_KEPT]:
+        mac, network = (one.get("mac"), one.get("network")) if isinstance(one, dict) else ("", "")
+        if isinstance(mac, str) and _MAC.fullmatch(mac) and _is_network(network):
+            found.append({"mac": mac, "network": str(network)})
+    return found
+
+
+def _is_network(text: Any) -> bool:
+    try:
+        return isinstance(text, str) and str(IPv4Network(text)) == text
+    except ValueError:
+        return False
 
 
 def _is_number(value: Any) -> bool:

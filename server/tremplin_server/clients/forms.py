@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, IntegerField, SelectField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length, NumberRange
+from wtforms import (
+    BooleanField,
+    DateTimeLocalField,
+    IntegerField,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from tremplin_server import pages
 from tremplin_server.clients import service
@@ -17,6 +25,11 @@ from tremplin_server.i18n import lazy_gettext as _l
 from tremplin_server.policies import pages as policies
 
 POLICIES = ("jump_policy_id", "attended_session_policy_id", "unattended_session_policy_id")
+
+
+def utc(moment: datetime | None) -> datetime | None:
+    """Return what a form has, which knows no zone, as a time in UTC."""
+    return None if moment is None else moment.replace(tzinfo=UTC)
 
 
 class ReasonForm(FlaskForm):  # type: ignore[misc] # the package has no types
@@ -57,6 +70,13 @@ class PropertiesForm(FlaskForm):  # type: ignore[misc] # the package has no type
         _l("Keep for ever"), description=_l("Never removed for being offline.")
     )
 
+    remove_at = DateTimeLocalField(
+        _l("Remove on (UTC)"),
+        [Optional()],
+        format=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
+        description=_l("Host and record are removed then; empty for no date."),
+    )
+
     @classmethod
     def of(cls, work: Work, client: JumpClient) -> PropertiesForm:
         """Return the form, filled with what was sent, else with the client's values."""
@@ -78,5 +98,6 @@ class PropertiesForm(FlaskForm):  # type: ignore[misc] # the package has no type
         for name in POLICIES:
             values[name] = values[name] or None
         values["external_id"] = values["external_id"] or None
+        values["remove_at"] = utc(values["remove_at"])
         kind, number = groups.parse(self.jump_group.data) or ("", 0)
         return {**values, "jump_group_type": kind, "jump_group_id": number}

@@ -102,11 +102,21 @@ def sweep(work: Work) -> int:
     Returns how many records were purged.
     """
     purged = purge(work, dry_run=False)
+    _remove_dated(work)
     _expire_tombstones(work)
     forgotten = work.now() - timedelta(days=work.config.delete_days)
     work.session.execute(delete(UnknownKey).where(UnknownKey.last_seen < forgotten))
     installers.wipe_expired(work)
     return len(purged)
+
+
+def _remove_dated(work: Work) -> None:
+    """Remove the records whose date has come; their hosts are told like those of a deletion."""
+    for client in work.session.scalars(
+        select(JumpClient).where(JumpClient.remove_at <= work.now()).order_by(JumpClient.id)
+    ).all():
+        gone = ClosedBy.UNINSTALLED if client.state == State.UNINSTALLED else None
+        removal.remove(work, client, "client.expired", reason="remove_at", gone=gone)
 
 
 def _expire_tombstones(work: Work) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tremplin_server.clients.lifecycle import State
@@ -68,7 +68,13 @@ class JumpClient(Owned, Model):
     run_as: Mapped[str] = mapped_column(String(255), default="")
     startup: Mapped[str] = mapped_column(String(16), default="")
     statistics: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    networks: Mapped[list[dict[str, str]]] = mapped_column(
+        JSON, default=list, server_default=text("'[]'")
+    )
+    """Its network cards: `{mac, network}`, by which a neighbour can wake it."""
 
+    remove_at: Mapped[datetime | None] = mapped_column(index=True)
+    """When it is removed, host and record, whatever its state; None: not by a date."""
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     last_connect: Mapped[datetime | None]

@@ -113,6 +113,7 @@ def _settle_in(
     for name, value in told.items():
         setattr(client, name, value)
     client.statistics = facts.numbers(arrival.facts)
+    client.networks = facts.networks(arrival.facts)
     client.public_key = arrival.public_key
     client.fingerprint = arrival.fingerprint
     client.public_ip = arrival.public_ip

@@ -19,7 +19,7 @@ from tremplin_server.errors import Conflict
 UNKNOWN_KEYS_KEPT = 10_000
 """Anyone can claim an id: the list of unknown keys does not grow beyond this."""
 
-_FIELDS = (*facts.TEXT_LIMITS, "statistics")
+_FIELDS = (*facts.TEXT_LIMITS, "statistics", "networks")
 _UPDATE = (
     update(CLIENTS)
     .where(CLIENTS.c.id == bindparam("row_id"))
@@ -43,6 +43,8 @@ def statistics(work: Work, values_by_client: Mapping[int, Mapping[str, Any]]) ->
         values = values_by_client[row.id]
         merged = {**row._mapping, **facts.columns(values)}
         merged["statistics"] = {**(row.statistics or {}), **facts.numbers(values)}
+        if "networks" in values:
+            merged["networks"] = facts.networks(values)
         new = {f"new_{name}": merged[name] for name in _FIELDS}
         rows.append({"row_id": row.id, "now": work.now(), **new})
     if rows:

@@ -60,10 +60,18 @@ class ClientChange(ma.Schema):
         validate=validate.Regexp(r"(follow|[0-9A-Za-z][0-9A-Za-z.+-]{0,31})?\Z"),
         metadata={"description": "The version that the host is held at; `follow`: the site's."},
     )
+    remove_at = Timestamp(allow_none=True)
 
 
 _MAY_BE_NULL = ("jump_policy_id", "attended_session_policy_id", "unattended_session_policy_id")
 _MAY_BE_EMPTY = ("tag", "comments")
+
+
+class NetworkCard(ma.Schema):
+    """A network card of a host, and the IPv4 network that it stands in."""
+
+    mac = fields.String()
+    network = fields.String()
 
 
 class ClientBody(ClientChange):
@@ -92,6 +100,7 @@ class ClientBody(ClientChange):
     startup = fields.String()
     platform = fields.String()
     statistics = fields.Dict(keys=fields.String())
+    networks = fields.List(fields.Nested(NetworkCard))
     created_at = Timestamp()
     last_seen = Timestamp()
 
@@ -125,6 +134,19 @@ def shown(work: Work, client: JumpClient) -> dict[str, Any]:
         "unavailable_reason": "disabled" if state is State.DISABLED else "none",
         "expiration_timestamp": expires_at(work.config, client),
     }
+
+
+class NeighbourBody(ma.Schema):
+    """A Jump Client that was asked to wake another."""
+
+    id = Integer()
+    name = fields.String()
+
+
+class WokenBody(ma.Schema):
+    """The neighbours that were asked to wake a host."""
+
+    through = fields.List(fields.Nested(NeighbourBody))
 
 
 class DeleteQuery(Query):

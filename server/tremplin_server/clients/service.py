@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -34,6 +35,7 @@ EDITABLE = (
     "max_offline_minutes",
     "ephemeral",
     "pinned_forever",
+    "remove_at",
     "is_quiet",
     "customer_client_start_mode",
     "public_site_address",
@@ -113,12 +115,16 @@ def update(work: Work, client_id: int, changes: Mapping[str, Any]) -> JumpClient
         "client",
         client.id,
         client.name,
-        changes={k: [before[k], v] for k, v in changed.items()},
+        changes={k: [_told_to_audit(before[k]), _told_to_audit(v)] for k, v in changed.items()},
     )
     if client.state != State.UNINSTALLED and any(k in _TOLD for k in changed):
         commands.order(work, client.id, CommandKind.PROPERTIES, told(work, client))
     work.notify("client.changed", client_id=client.id, state=str(client.state))
     return client
+
+
+def _told_to_audit(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def told(work: Work, client: JumpClient) -> dict[str, Any]:
@@ -163,6 +169,9 @@ def _check(work: Work, client: JumpClient, wanted: dict[str, Any]) -> None:
     for field in ("attended_session_policy_id", "unattended_session_policy_id"):
         if wanted.get(field) is not None:
             policies.session_policy(work, wanted[field], field=field)
+    removal_date = wanted.get("remove_at")
+    if removal_date is not None and removal_date <= work.now():
+        raise Invalid({"remove_at": ["Must be in the future."]})
     if "external_id" in wanted:
         other = work.session.scalar(
             select(JumpClient.id).where(

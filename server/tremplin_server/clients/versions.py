@@ -19,10 +19,13 @@ def _site(config: Config) -> tuple[dict[str, str], str]:
     return {one.platform: one.version for one in payloads.payloads(config)}, __version__
 
 
-def expected(config: Config, client: JumpClient) -> str:
-    """Return the version that an agent should have."""
+def expected(config: Config, client: Any) -> str:
+    """Return the version that an agent should have.
+
+    client: a record, or a row with its `platform` and `update_version`.
+    """
     by_platform, other = _site(config)
-    return client.update_version or by_platform.get(client.platform, other)
+    return str(client.update_version or by_platform.get(client.platform, other))
 
 
 def differs(config: Config) -> ColumnElement[bool]:

@@ -30,10 +30,12 @@ from tremplin_server.errors import TremplinError
 from tremplin_server.groups import admin_pages as groups
 from tremplin_server.installers import link_pages
 from tremplin_server.installers import pages as installers
-from tremplin_server.jump_items import item_pages
+from tremplin_server.jump_items import item_pages, whole_pages
 from tremplin_server.jump_items import pages as jump_items
 from tremplin_server.permissions import Permission
 from tremplin_server.policies import admin_pages as policies
+from tremplin_server.portal import admin_pages as portal_settings
+from tremplin_server.portal import pages as portal
 from tremplin_server.reports import pages as reports
 from tremplin_server.sessions import file_pages, reach_pages
 from tremplin_server.sessions import pages as sessions
@@ -58,6 +60,7 @@ def register(app: Flask) -> None:
     app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None)
     CSRFProtect(app)
     accounts.register(app)
+    portal.register(app)
     oidc_pages.register(app, app.extensions[rest.EXTENSION].config)
     for part in (
         blp,
@@ -75,8 +78,11 @@ def register(app: Flask) -> None:
         shortcuts.blp,
         settings.blp,
         updates.blp,
+        portal.blp,
+        portal_settings.blp,
         reports.blp,
         item_pages.blp,
+        whole_pages.blp,
         installers.blp,
         link_pages.blp,
         sessions.blp,
@@ -171,7 +177,7 @@ def _ago(value: datetime | None) -> str:
     if value is None:
         return ""
     now = rest.current_database().clock.now().astimezone(UTC)
-    return str(format_timedelta(value - now, granularity="second", add_direction=True))
+    return i18n.ago(value - now)
 
 
 def _bytes(count: int) -> str:

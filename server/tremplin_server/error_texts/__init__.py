@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from tremplin_server.error_texts import accounts, clients, push, requests, sessions, updates
+from tremplin_server.error_texts import (
+    accounts,
+    clients,
+    push,
+    requests,
+    sessions,
+    support,
+    updates,
+)
 from tremplin_server.error_texts.entry import Entry
 
-SUBJECTS = (requests, accounts, clients, sessions, push, updates)
+SUBJECTS = (requests, accounts, clients, sessions, push, support, updates)
 
 __all__ = ["SUBJECTS", "Entry"]

@@ -87,4 +87,17 @@ ENTRIES = {
     "protocol.error": Entry(
         400, 3, "the agent sent something unreadable", "l'agent a envoyé une trame illisible"
     ),
+    "wake.awake": Entry(
+        409, 3, "{name} is connected already", "{name} est déjà connecté"
+    ),
+    "wake.unknown": Entry(
+        409, 3, "{name} has not told its network cards yet; it does at its next connection",
+        "{name} n'a pas encore indiqué ses cartes réseau ; il le fera à sa prochaine connexion",
+    ),
+    "wake.nobody": Entry(
+        409, 3, "no Jump Client that is connected shares a network with {name} ({networks}); "
+        "install one there, or switch the host on by hand",
+        "aucun Jump Client connecté ne partage un réseau avec {name} ({networks}) ; "
+        "installez-en un sur place ou allumez la machine à la main",
+    ),
 }  # fmt: skip

@@ -155,7 +155,7 @@ class Connection:
         """Tell the agent that the server is going away."""
         self.link.post(wire.encode(wire.Drain(spread)))
 
-    def say(self, message: wire.SessionOpen | wire.SessionClose) -> None:
+    def say(self, message: wire.SessionOpen | wire.SessionClose | wire.WakeOnLan) -> None:
         """Tell the agent something that is of no use later."""
         if self._machine.phase is Phase.OPEN:
             self.link.post(wire.encode(message))

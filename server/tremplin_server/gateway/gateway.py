@@ -9,10 +9,11 @@ import socket
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
+from tremplin_agent import wire
 from tremplin_agent.wire import b64encode
 
 from tremplin_server import pki
-from tremplin_server.clients import commands
+from tremplin_server.clients import commands, wake_on_lan
 from tremplin_server.clients.identity import site_identity
 from tremplin_server.clients.presence import Change
 from tremplin_server.config import Config
@@ -75,6 +76,7 @@ class Gateway:
         for topic in ("client.command", "client.deleted"):
             self.bus.subscribe(topic, self._look_for_commands)
         self.bus.subscribe("client.close", self._close)
+        self.bus.subscribe("client.wake_on_lan", self._wake)
         self.bus.on_gap(lambda: self.spawn(self.catch_up()))
         if self._peers is not None:
             self._peers.listen(self.hub)
@@ -178,6 +180,17 @@ class Gateway:
             connection.public_key
         ):
             connection.refuse(TremplinError(body["code"]))
+
+    def _wake(self, body: Mapping[str, Any]) -> None:
+        neighbour = int(body["client_id"])
+        if self.held(neighbour) is not None:
+            self.spawn(self._ask_to_wake(neighbour, int(body["target"])))
+
+    async def _ask_to_wake(self, neighbour: int, target: int) -> None:
+        targets = await self.store.call(wake_on_lan.targets, target, neighbour)
+        connection = self.held(neighbour)
+        if connection is not None and targets:
+            connection.say(wire.WakeOnLan(dict(targets)))
 
     async def catch_up(self) -> None:
         """Do what notices that were lost would have asked for."""

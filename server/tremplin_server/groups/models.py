@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
@@ -58,16 +59,12 @@ def one_owner() -> CheckConstraint:
     return CheckConstraint("(shared_group_id IS NULL) <> (owner_user_id IS NULL)", name="one_owner")
 
 
-class Owned:
-    """Mixin of what belongs to exactly one group: a shared one or a user's personal one."""
+class Belonging:
+    """What belongs to exactly one group: a shared one or a user's personal one."""
 
-    @declared_attr
-    def shared_group_id(self) -> Mapped[int | None]:
-        return mapped_column(ForeignKey("jump_group.id"), index=True)
-
-    @declared_attr
-    def owner_user_id(self) -> Mapped[int | None]:
-        return mapped_column(ForeignKey("user.id"), index=True)
+    if TYPE_CHECKING:
+        shared_group_id: Any
+        owner_user_id: Any
 
     @property
     def jump_group_type(self) -> str:
@@ -80,3 +77,15 @@ class Owned:
         owner = self.shared_group_id if self.shared_group_id is not None else self.owner_user_id
         assert owner is not None, "the one_owner constraint holds"
         return int(owner)
+
+
+class Owned(Belonging):
+    """Mixin of the tables of what belongs to a group."""
+
+    @declared_attr
+    def shared_group_id(self) -> Mapped[int | None]:
+        return mapped_column(ForeignKey("jump_group.id"), index=True)
+
+    @declared_attr
+    def owner_user_id(self) -> Mapped[int | None]:
+        return mapped_column(ForeignKey("user.id"), index=True)

@@ -9,12 +9,12 @@ from sqlalchemy import select
 from tremplin_server.accounts.models import User
 from tremplin_server.db import Work
 from tremplin_server.groups import service
-from tremplin_server.groups.models import JumpGroup, Owned
+from tremplin_server.groups.models import Belonging, JumpGroup
 from tremplin_server.i18n import gettext as _
 from tremplin_server.permissions import ActorKind
 
 
-def choices(work: Work, now: Owned | None = None) -> list[tuple[str, str]]:
+def choices(work: Work, now: Belonging | None = None) -> list[tuple[str, str]]:
     """Return value and label of each group that can be chosen: own personal one, shared ones.
 
     now: something whose owner is in the list whatever it is, so that a form keeps it.
@@ -29,7 +29,7 @@ def choices(work: Work, now: Owned | None = None) -> list[tuple[str, str]]:
     return list(made.items())
 
 
-def value_of(owned: Owned) -> str:
+def value_of(owned: Belonging) -> str:
     """Return the form value of the group that something belongs to."""
     return f"{owned.jump_group_type}:{owned.jump_group_id}"
 
@@ -42,7 +42,7 @@ def parse(value: str) -> tuple[str, int] | None:
     return kind, int(number)
 
 
-def labels(work: Work, owned: Iterable[Owned]) -> dict[str, str]:
+def labels(work: Work, owned: Iterable[Belonging]) -> dict[str, str]:
     """Return form value → label for the groups of all `owned`, in two queries."""
     keys = {value_of(item): (item.shared_group_id, item.owner_user_id) for item in owned}
     shared = {s for s, _u in keys.values() if s is not None}

@@ -19,7 +19,7 @@ from tremplin_server.accounts.models import User
 from tremplin_server.audit import service as audit
 from tremplin_server.db import Work, same_text
 from tremplin_server.errors import Conflict, Denied, Invalid, NotFound
-from tremplin_server.groups.models import JumpGroup, JumpGroupMember, JumpItemRole, Owned
+from tremplin_server.groups.models import Belonging, JumpGroup, JumpGroupMember, JumpItemRole, Owned
 from tremplin_server.permissions import ActorKind, Permission
 
 DEFAULT_ROLE_ID = 1
@@ -30,7 +30,7 @@ Q = TypeVar("Q", bound=Select[Any])
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(Belonging):
     """To whom a Jump Item belongs: a shared group or a user, never both.
 
     label: for people and the audit log.

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, func, select
-from sqlalchemy.orm import defer
+from sqlalchemy import Row, Select, func, select
 
 from tremplin_server.clients import service as clients
 from tremplin_server.clients import versions
 from tremplin_server.clients.lifecycle import State, is_lost, is_outdated
 from tremplin_server.clients.models import JumpClient
 from tremplin_server.db import Work
+from tremplin_server.groups.service import Owner
 from tremplin_server.jump_items import client_query
 from tremplin_server.jump_items.sources import Item
 from tremplin_server.jump_items.view import View
@@ -33,9 +33,9 @@ class ClientSource:
 
     def items(self, work: Work, ids: Sequence[int]) -> list[Item]:
         """Return the clients with these ids as items."""
-        query = client_query.seen(work, select(JumpClient)).where(JumpClient.id.in_(ids))
-        query = query.options(defer(JumpClient.statistics))
-        return [item(work, client) for client in work.session.scalars(query)]
+        # Columns, not records: making a hundred records takes as long as finding them.
+        query = client_query.seen(work, select(*_COLUMNS)).where(JumpClient.id.in_(ids))
+        return [_item(work, row) for row in work.session.execute(query)]
 
     def groups(self, work: Work) -> Select[Any]:
         """Return how many clients each owner has."""
@@ -54,18 +54,22 @@ class ClientSource:
         clients.delete(work, number, reason)
 
 
-def item(work: Work, client: JumpClient) -> Item:
-    """Return a client as an item of the list."""
-    state = State(client.state)
-    lost = is_lost(state, client.last_seen, work.now(), work.config.lost_days)
+_SHOWN = (*client_query.TEXTS, "agent_version", "last_access", "last_seen")
+_OWNER = ("shared_group_id", "owner_user_id")
+_COLUMNS = [
+    getattr(JumpClient, name)
+    for name in ("id", "state", "platform", "update_version", *_OWNER, *_SHOWN)
+]
+
+
+def _item(work: Work, row: Row[Any]) -> Item:
+    state = State(row.state)
+    lost = is_lost(state, row.last_seen, work.now(), work.config.lost_days)
     return Item(
-        "client",
-        client.id,
-        client,
+        client_query.METHOD,
+        row.id,
+        Owner(row.shared_group_id, row.owner_user_id, ""),
         state="lost" if lost else state.value,
-        outdated=is_outdated(state, client.agent_version, versions.expected(work.config, client)),
-        agent_version=client.agent_version,
-        last_access=client.last_access,
-        last_seen=client.last_seen,
-        **{name: getattr(client, name) for name in client_query.TEXTS},
+        outdated=is_outdated(state, row.agent_version, versions.expected(work.config, row)),
+        **{name: getattr(row, name) for name in _SHOWN},
     )

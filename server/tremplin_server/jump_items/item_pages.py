@@ -11,6 +11,7 @@ from flask_wtf import FlaskForm
 
 from tremplin_server import pages, rest
 from tremplin_server.clients import service as clients
+from tremplin_server.clients import wake_on_lan
 from tremplin_server.clients.forms import PropertiesForm, ReasonForm
 from tremplin_server.db import Work
 from tremplin_server.errors import Conflict, NotFound, TremplinError
@@ -37,7 +38,7 @@ def properties() -> ResponseReturnValue:
             return _to_own_page(items)
         form, save = _form(work, items)
         if request.method == "POST" and form.validate() and pages.attempt(work, form, save):
-            return _done(_("Saved: %(what)s.", what=_named(items)))
+            return done(_("Saved: %(what)s.", what=_named(items)))
         return _dialogue("console/_properties.html", items, form)
 
 
@@ -51,7 +52,7 @@ def delete() -> ResponseReturnValue:
         if request.method == "POST" and form.validate():
             reason = form.reason.data or ""
             if pages.attempt(work, form, lambda: _delete(work, items, reason)):
-                return _done(_("Deleted: %(what)s.", what=_named(items)))
+                return done(_("Deleted: %(what)s.", what=_named(items)))
         return _dialogue("console/_delete.html", items, form)
 
 
@@ -69,17 +70,27 @@ def update() -> ResponseReturnValue:
             able = sum(not one.code for one in asked)
             if not able:
                 first = TremplinError(asked[0].code, platform="?", version=asked[0].version)
-                return _done(first.text(language()))
+                return done(first.text(language()))
             if able < len(asked):
-                return _done(
+                return done(
                     _(
                         "Ordered: %(count)s; not possible: %(rest)s.",
                         count=able,
                         rest=len(asked) - able,
                     )
                 )
-            return _done(_("The update of %(what)s is ordered.", what=_named(items)))
+            return done(_("The update of %(what)s is ordered.", what=_named(items)))
         return _dialogue("console/_update.html", items, form)
+
+
+@blp.post("/console/wake")
+def wake() -> ResponseReturnValue:
+    """Have neighbours of a Jump Client switch its host on."""
+    with rest.writing() as work:
+        item = _chosen(work)[0]
+        asked = wake_on_lan.wake(work, item.id)
+    names = ", ".join(one.name for one in asked)
+    return done(_("Asked to wake %(what)s: %(names)s.", what=item.name, names=names))
 
 
 def _to_own_page(items: list[Item]) -> ResponseReturnValue:
@@ -144,7 +155,7 @@ def _dialogue(template: str, items: list[Item], form: FlaskForm) -> ResponseRetu
     )
 
 
-def _done(message: str) -> ResponseReturnValue:
+def done(message: str) -> ResponseReturnValue:
     """Tell the page that is open to close its dialogue and to look again."""
     answer = make_response("", 204)
     answer.headers["HX-Trigger"] = json.dumps({"items-done": message})

@@ -52,7 +52,7 @@ def page(work: Work, view: View) -> ItemPage:
     queries = [query for _source, query in found]
     if not queries:
         return ItemPage([], {}, 1, 1, 0)
-    if any(source.is_searched(view) for source, _query in found):
+    if all(source.is_searched(view) for source, _query in found):
         rows, total = _searched(work, queries, view)
     else:
         total = sum(_count(work, query) for query in queries)
@@ -68,8 +68,11 @@ def _last(total: int) -> int:
 
 
 def _count(work: Work, query: Select[Any]) -> int:
-    counted = query.with_only_columns(func.count(), maintain_column_froms=True).order_by(None)
-    return work.session.scalar(counted) or 0
+    return work.session.scalar(_counted(query)) or 0
+
+
+def _counted(query: Select[Any]) -> Select[Any]:
+    return query.with_only_columns(func.count(), maintain_column_froms=True).order_by(None)
 
 
 def _cut(work: Work, queries: Sequence[Select[Any]], view: View, total: int) -> Sequence[Any]:
@@ -85,25 +88,36 @@ def _cut(work: Work, queries: Sequence[Select[Any]], view: View, total: int) -> 
 def _span(
     work: Work, queries: Sequence[Select[Any]], order: _Order, start: int, stop: int
 ) -> Sequence[Any]:
-    """Return the keys from place `start` up to `stop`; each kind gives as many as it may need."""
-    if len(queries) == 1:
-        whole = order.of(queries[0])
-    else:
-        heads = (order.of(query).limit(stop).subquery() for query in queries)
-        whole = order.of(select(union_all(*(select(head) for head in heads)).subquery()))
+    """Return the keys from place `start` up to `stop`."""
+    whole = _head(queries, order, stop)
     return work.session.execute(whole.limit(stop - start).offset(start)).all()
 
 
+def _head(queries: Sequence[Select[Any]], order: _Order, stop: int) -> Select[Any]:
+    """Return the keys of all kinds in order; those before place `stop` are right."""
+    if len(queries) == 1:
+        return order.of(queries[0])
+    heads = (order.of(query).limit(stop).subquery() for query in queries)
+    return order.of(select(union_all(*(select(head) for head in heads)).subquery()))
+
+
 def _searched(work: Work, queries: Sequence[Select[Any]], view: View) -> tuple[Sequence[Any], int]:
-    """Return a page and the total at once: searching is dearer than ordering what was found."""
-    found = queries[0] if len(queries) == 1 else select(union_all(*queries).subquery())
-    counted = _Order(view.sort).of(found).add_columns(func.count().over().label("total"))
-    cut = counted.limit(PER_PAGE)
-    rows = work.session.execute(cut.offset((view.page - 1) * PER_PAGE)).all()
+    """Return a page and the total at once: searching is dearer than ordering what was found.
+
+    The kinds are counted apart: a count beside each line of the whole makes all those lines.
+    """
+    order = _Order(view.sort)
+    first, *others = (_counted(query).scalar_subquery() for query in queries)
+    total = sum(others, first).label("total")
+
+    def cut(number: int) -> Sequence[Any]:
+        whole = _head(queries, order, number * PER_PAGE).add_columns(total)
+        return work.session.execute(whole.limit(PER_PAGE).offset((number - 1) * PER_PAGE)).all()
+
+    rows = cut(view.page)
     if not rows and view.page > 1:
-        first = work.session.execute(cut).all()
-        total = first[0].total if first else 0
-        return work.session.execute(cut.offset((_last(total) - 1) * PER_PAGE)).all(), total
+        known = cut(1)
+        rows = cut(_last(known[0].total)) if known else []
     return rows, rows[0].total if rows else 0
 
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
 from tremplin_server import pages, rest
 from tremplin_server.accounts import preferences
-from tremplin_server.clients import history, measures
+from tremplin_server.clients import history, measures, wake_on_lan
 from tremplin_server.clients import service as clients
 from tremplin_server.clients.words import states
 from tremplin_server.db import Work
 from tremplin_server.i18n import gettext as _
-from tremplin_server.jump_items import advice, chart, listing, tree, view
+from tremplin_server.jump_items import advice, chart, lines, listing, tree, view
 from tremplin_server.jump_items.sources import Item
 from tremplin_server.jump_items.view import View
 from tremplin_server.sessions import listing as sessions
@@ -108,20 +112,38 @@ def _view() -> View:
 def _list(work: Work) -> dict[str, Any]:
     asked = _view()
     page = listing.page(work, asked)
+    columns = view.shown_columns(preferences.columns(work))
     return {
         "view": asked,
         "group_name": tree.group_name(work, asked.group) or _("Unknown group"),
         "page": page,
-        "columns": view.shown_columns(preferences.columns(work)),
+        "lines_of": partial(_lines, page, columns, work.now()),
+        "columns": columns,
         "all_columns": view.columns(),
         "sortable": view.SORTABLE,
         "fields": view.fields(),
         "searched": [view.fields()[name] for name in asked.fields],
         "states": view.STATES,
-        "state_words": states(),
         "method_words": method_words(),
         "view_url": view_url,
     }
+
+
+def _lines(
+    page: listing.ItemPage, columns: list[tuple[str, str]], now: datetime, old: Markup
+) -> Markup:
+    """Return the lines of a page. old: the mark of an outdated agent."""
+    words = lines.Words(_("Select"), states(), method_words(), old)
+    return lines.markup(page, [name for name, _label in columns], words, _address(), now)
+
+
+def _address() -> Callable[[Item], str]:
+    """Return what gives the page of an item: making a hundred addresses one by one is dear."""
+    own = {
+        "client": url_for("client_pages.show", client_id=0),
+        "rdp": url_for("shortcut_pages.show", number=0),
+    }
+    return lambda item: own[item.method].replace("/0", f"/{item.id}")
 
 
 def view_url(asked: View, endpoint: str = "console_pages.index", **changes: object) -> str:
@@ -147,6 +169,7 @@ def _panel(work: Work, item: Item) -> dict[str, Any]:
         **shown,
         "client": client,
         "advice": advice.advice(work, item, client),
+        "wakeable": wake_on_lan.can_wake(client),
         "measures": measures.measures(client.statistics),
         "statistics": measures.figures(client.statistics),
         "lines": chart.lines(samples, work.now()),

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from sqlalchemy import Select
 
 from tremplin_server.db import Work
-from tremplin_server.groups.models import Owned
+from tremplin_server.groups.models import Belonging
 from tremplin_server.jump_items.view import View
 
 
@@ -26,7 +26,7 @@ class Item:
 
     method: str
     id: int
-    owned: Owned
+    owned: Belonging
     name: str
     tag: str = ""
     comments: str = ""

@@ -142,11 +142,16 @@ def _require_policy(work: Work, client: JumpClient) -> None:
         raise Conflict("jump.policy")
 
 
-def _require_room(work: Work) -> None:
-    limit = work.config.session_starts_at_once
-    starting = select(func.count()).where(
+def starting(work: Work) -> int:
+    """Return how many sessions of the site are starting now."""
+    found = select(func.count()).where(
         JumpSession.state == SessionState.STARTING,
         JumpSession.created_at > work.now() - timedelta(seconds=START_SECONDS),
     )
-    if limit and (work.session.scalar(starting) or 0) >= limit:
+    return work.session.scalar(found) or 0
+
+
+def _require_room(work: Work) -> None:
+    limit = work.config.session_starts_at_once
+    if limit and starting(work) >= limit:
         raise Unavailable("jump.busy")

@@ -50,6 +50,9 @@ class SettingsForm(FlaskForm):  # type: ignore[misc] # the package has no types
     limit_technicians = _number(
         "limit_technicians", _l("Most technicians signed in"), _l("0 is no limit.")
     )
+    session_starts_at_once = _number(
+        "session_starts_at_once", _l("Most sessions starting at once"), _l("0 is no limit.")
+    )
 
 
 @blp.get("/login/jump-clients/settings")

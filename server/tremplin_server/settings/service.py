@@ -22,6 +22,7 @@ NUMBERS = (
     "limit_technicians",
     "update_concurrent",
     "update_bandwidth",
+    "session_starts_at_once",
 )
 CHOICES = {
     "uninstalled_records": ("keep", "remove"),

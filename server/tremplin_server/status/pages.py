@@ -22,6 +22,7 @@ def index() -> ResponseReturnValue:
         "technicians": _("Technicians signed in"),
         "clients": _("Jump Clients installed"),
         "active_clients": _("Of these with an active connection"),
+        "session_starts": _("Sessions that are starting"),
     }
     template = "status/_parts.html" if part else "status/index.html"
     return render_template(template, status=found, names=names)

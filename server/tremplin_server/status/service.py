@@ -21,7 +21,7 @@ from tremplin_server.config import Config
 from tremplin_server.db import Work
 from tremplin_server.groups import service as groups
 from tremplin_server.permissions import Permission
-from tremplin_server.sessions import listing
+from tremplin_server.sessions import checks, listing
 from tremplin_server.sessions.models import SessionState
 
 WORKER_SILENT = timedelta(seconds=20)
@@ -120,6 +120,7 @@ def _limits(work: Work) -> list[Limit]:
         Limit("technicians", web_sessions.present(work), config.limit_technicians),
         Limit("clients", work.session.scalar(installed) or 0, config.limit_clients),
         Limit("active_clients", work.session.scalar(active) or 0, config.limit_active_clients),
+        Limit("session_starts", checks.starting(work), config.session_starts_at_once),
     ]
 
 

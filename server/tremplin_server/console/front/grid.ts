@@ -26,6 +26,7 @@ export class Grid {
   private readonly chosen = new Set<string>();
   private current: string | null = null;
   private anchor: string | null = null;
+  private beyond = false;
 
   constructor(private readonly listener: Listener) {
     const list = element("list");
@@ -58,8 +59,13 @@ export class Grid {
     (this.row(this.current) ?? this.all()[0])?.focus();
   }
 
+  /** Whether everything that the list finds is selected, on all its pages. */
+  get whole(): boolean {
+    return this.beyond;
+  }
+
   clear(): void {
-    this.chosen.clear();
+    this.begin();
     this.paint();
   }
 
@@ -67,6 +73,8 @@ export class Grid {
   refreshed(anew: boolean): void {
     const known = new Set(this.all().map((row) => row.dataset["key"] ?? ""));
     for (const key of [...this.chosen]) if (anew || !known.has(key)) this.chosen.delete(key);
+    if (anew) this.beyond = false;
+    if (this.beyond) for (const key of known) this.chosen.add(key);
     if (this.current && !known.has(this.current)) this.current = null;
     this.point(this.current, document.activeElement === document.body && !anew && !!this.current);
     this.paint();
@@ -86,6 +94,13 @@ export class Grid {
     const target = event.target as Element;
     if (target instanceof HTMLInputElement && target.id === "select-all") {
       this.everything(target.checked);
+      return;
+    }
+    if (target.closest("#select-search")) {
+      this.everything(true);
+      this.beyond = true;
+      this.paint();
+      this.focus();
       return;
     }
     const row = target.closest<HTMLElement>("#grid tbody tr");
@@ -159,8 +174,13 @@ export class Grid {
 
   // --- what is selected -------------------------------------------------------------------
 
-  private only(key: string): void {
+  private begin(): void {
     this.chosen.clear();
+    this.beyond = false;
+  }
+
+  private only(key: string): void {
+    this.begin();
     this.chosen.add(key);
     this.anchor = key;
     this.paint();
@@ -168,6 +188,7 @@ export class Grid {
   }
 
   private toggle(key: string): void {
+    this.beyond = false;
     if (!this.chosen.delete(key)) this.chosen.add(key);
     this.anchor = key;
     this.paint();
@@ -176,13 +197,13 @@ export class Grid {
   private extend(key: string): void {
     const keys = this.all().map((row) => row.dataset["key"] ?? "");
     const ends = [keys.indexOf(this.anchor ?? key), keys.indexOf(key)].sort((a, b) => a - b);
-    this.chosen.clear();
+    this.begin();
     for (const one of keys.slice(Math.max(0, ends[0] ?? 0), (ends[1] ?? 0) + 1)) this.chosen.add(one);
     this.paint();
   }
 
   private everything(yes: boolean): void {
-    this.chosen.clear();
+    this.begin();
     if (yes) for (const row of this.all()) this.chosen.add(row.dataset["key"] ?? "");
     this.paint();
   }
@@ -212,8 +233,10 @@ export class Grid {
       all.checked = this.chosen.size > 0 && this.chosen.size === rows.length;
       all.indeterminate = this.chosen.size > 0 && !all.checked;
     }
-    const count = this.chosen.size;
-    element("said").textContent = count > 1 ? say("selected", { count }) : "";
+    const more = document.getElementById("select-search");
+    if (more) more.hidden = this.beyond || !all?.checked;
+    const count = this.beyond && more ? (more.dataset["total"] ?? "") : this.chosen.size;
+    element("said").textContent = this.chosen.size > 1 ? say("selected", { count }) : "";
     this.listener.selected(this.keys());
   }
 }

@@ -26,7 +26,7 @@ function selected(keys: readonly string[]): void {
     button.disabled = !keys.length;
   }
   element("selected-count").textContent =
-    keys.length > 1 ? ` · ${say("selected", { count: keys.length })}` : "";
+    keys.length > 1 ? ` · ${element("said").textContent ?? ""}` : "";
 }
 
 /** Show an item in the panel, unless the next one is chosen at once. */
@@ -49,8 +49,13 @@ function showPanel(key: string): void {
 }
 
 function act(name: string): void {
+  const whole = !asked.length && grid.whole;
   const keys = asked.length ? asked : grid.keys();
   asked = [];
+  if (whole && name !== "jump") {
+    openBox(`${url(`all_${name}`)}${location.search}`);
+    return;
+  }
   if (!keys.length) return;
   if (name === "jump") jump(keys);
   else openBox(`${url(name)}?${new URLSearchParams(keys.map((key) => ["item", key]))}`);

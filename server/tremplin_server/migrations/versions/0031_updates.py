@@ -1,6 +1,6 @@
 """Updates of agents: what became of each, and the version that a host is held at.
 
-Revision: 0031; follows: 0012
+Revision: 0031; follows: 0060
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0031"
-down_revision = "0012"
+down_revision = "0060"
 branch_labels = None
 depends_on = None
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from tremplin_agent import wire
 from tremplin_server.clients import housekeeping, reporting, service
 from tremplin_server.clients.lifecycle import State
 from tremplin_server.clients.presence import identity_of
-from tremplin_server.errors import Denied
+from tremplin_server.errors import Denied, Invalid
 from tremplin_server.installers.models import Installer
 from tremplin_server.permissions import system_actor
 
@@ -105,3 +107,24 @@ def test_what_an_agent_is_told(stage: Stage) -> None:
         "statistics_seconds": 300,
         "offline_limit_minutes": 60,
     }
+
+
+def test_a_date_removes_host_and_record(stage: Stage, clock: MovableClock) -> None:
+    dated = stage.online(stage.installer(), fingerprint="1" * 64)
+    stays = stage.online(stage.installer(), fingerprint="2" * 64)
+    with stage.database.work(system_actor()) as work:
+        service.update(work, dated.client_id, {"remove_at": clock.now() + timedelta(days=3)})
+    for days, gone in ((2, False), (2, True)):
+        clock.forward(days=days)
+        with stage.database.work(system_actor()) as work:
+            housekeeping.sweep(work)
+        assert (stage.record(dated.client_id) is None) is gone
+    assert stage.record(stays.client_id) is not None
+    assert [order.kind for order in stage.pending(dated)] == [wire.CommandKind.UNINSTALL.value]
+    assert "client.expired" in stage.actions()
+
+
+def test_a_date_is_in_the_future(stage: Stage, clock: MovableClock) -> None:
+    agent = stage.online(stage.installer())
+    with pytest.raises(Invalid), stage.database.work(system_actor()) as work:
+        service.update(work, agent.client_id, {"remove_at": clock.now()})

@@ -1,0 +1,1 @@
+"""The support portal: the public page on which a person in need of help arrives."""
