@@ -206,7 +206,7 @@ def test_the_window_is_for_the_policy_not_for_people(
     agent = machine(stage, 1)
     assert tick(database) == 0
     with database.work(people.administrator) as work:
-        service.order_one(work, agent.client_id)
+        service.order_now(work, [agent.client_id])
     assert tick(database) == 1
 
 

@@ -130,14 +130,6 @@ def update_all() -> ResponseReturnValue:
     return redirect(url_for("update_pages.show"))
 
 
-@blp.post("/console/clients/<int:client_id>/update")
-def update_one(client_id: int) -> ResponseReturnValue:
-    """Order the update of one Jump Client from its own page."""
-    with rest.writing() as work:
-        pages.attempt(work, None, lambda: service.order_one(work, client_id))
-    return redirect(url_for("client_pages.show", client_id=client_id))
-
-
 def reason(code: str) -> str:
     """Return in the reader's language why an update failed."""
     if not code or code not in CATALOGUE:

@@ -286,14 +286,6 @@ def order_all(work: Work) -> list[Asked]:
     return [_ask(work, client) for client in work.session.scalars(outdated(work)).all()]
 
 
-def order_one(work: Work, client_id: int) -> Asked:
-    """Ask for one update as `order_now` does; what stands in the way is raised."""
-    work.actor.require(Permission.CLIENTS_WRITE)
-    client = clients.get(work, client_id)
-    groups.require_item(work, client, "edit")
-    return _want(work, client)
-
-
 def _ask(work: Work, client: JumpClient) -> Asked:
     try:
         groups.require_item(work, client, "edit")
