@@ -45,6 +45,10 @@ class Code(str, Enum):
     UPDATE_INTERRUPTED = "update.interrupted"
     UPDATE_UNSUPPORTED = "update.unsupported"
     UPDATE_NO_ANSWER = "update.no_answer"
+    SESSION_WITHDRAWN = "session.withdrawn"
+    SESSION_SUPPORT_OVER = "session.support_over"
+    SUPPORT_CUSTOMER_ENDED = "support.customer_ended"
+    PIN_REFUSED = "pin.refused"
     PROTOCOL_VERSION = "protocol.version"
     PROTOCOL_ERROR = "protocol.error"
     INSTALL_USAGE = "install.usage"
@@ -167,8 +171,10 @@ FAILURES: Dict[Code, Failure] = {
     ),
     Code.INSTALL_PYTHON_MISSING: Failure(
         40,
-        "no CPython 3.9 or newer was found; install the package python3 and try again",
-        "aucun CPython 3.9 ou plus récent ; installez le paquet python3 et recommencez",
+        "no CPython 3.9 or newer was found; install the package python3 "
+        "(on a Mac: xcode-select --install) and try again",
+        "aucun CPython 3.9 ou plus récent ; installez le paquet python3 "
+        "(sur un Mac : xcode-select --install) et recommencez",
     ),
     Code.INSTALL_PLATFORM: Failure(
         41,

@@ -99,6 +99,7 @@ class Config:
     session_recording_days: int = 180
     session_notice: bool = False
     session_ports: tuple[int, ...] = ()
+    simultaneous_jumps: str = "join"
     recordings_dir: Path | None = None
     peer_bind: str = ""
     peer_port: int = 0
@@ -134,6 +135,7 @@ _CHOICES = {
     "log_format": ("text", "json"),
     "language": ("en", "fr"),
     "uninstalled_records": ("keep", "remove"),
+    "simultaneous_jumps": ("join", "disallow"),
     "smtp_security": ("starttls", "tls", "none"),
     "update_mode": ("off", "this_version", "always"),
 }

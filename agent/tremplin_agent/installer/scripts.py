@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Dict
 
 from tremplin_agent.installation import Installation
-from tremplin_agent.installer.checks import ACCOUNT
+from tremplin_agent.installer.accounts import REGISTRY
+from tremplin_agent.installer.checks import ACCOUNT, PYTHONS
 from tremplin_agent.store import write_durably
 
 _MARK = "#@FACTS@\n"
@@ -26,6 +27,9 @@ def facts(installation: Installation) -> str:
         "BOOT_ENTRY": installation.boot_entry,
         "PYTHON": installation.python,
         "ACCOUNT": ACCOUNT if own_account else "",
+        "MAC": "yes" if installation.platform.startswith("macos-") else "",
+        "REGISTRY": str(REGISTRY),
+        "PYTHONS": " ".join(PYTHONS),
         "LINGER_MADE": "yes" if installation.linger_made else "",
     }
     assignments = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())

@@ -15,7 +15,7 @@ import asyncssh
 
 from tremplin_agent.codes import Code
 from tremplin_agent.core.identity import Identity
-from tremplin_agent.ssh import orders, tunnel
+from tremplin_agent.ssh import beyond, orders, tunnel
 from tremplin_agent.ssh.commands import Commands
 from tremplin_agent.ssh.machine import Machine
 from tremplin_agent.ssh.server import host_key, serve
@@ -97,7 +97,7 @@ class Session:
     async def _until_over(self, way: tunnel.Tunnel, commands: Commands) -> str:
         """Return the code of the end, whoever made it."""
         serving = asyncio.ensure_future(self._serve(way, commands))
-        watching = asyncio.ensure_future(self._watch(way))
+        watching = asyncio.ensure_future(self._watch(way, commands))
         ways: Set[asyncio.Future[Any]] = {serving, watching, self._stopped, way.over}
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -119,21 +119,31 @@ class Session:
     async def _serve(self, way: tunnel.Tunnel, commands: Commands) -> None:
         """Serve SSH until the technician hangs up."""
         try:
-            self._connection = await serve(way, self._terms, self._shared.key, commands)
+            self._connection = await serve(
+                way,
+                self._terms,
+                self._shared.key,
+                commands,
+                loopback_only=beyond.is_forbidden(self._shared.var),
+            )
             await self._connection.wait_closed()
         except (OSError, asyncssh.Error) as error:
             log.info("session %s: %s", self._order.session_id, error)
 
-    async def _watch(self, way: tunnel.Tunnel) -> str:
+    async def _watch(self, way: tunnel.Tunnel, commands: Commands) -> str:
         """Return the code of the end once the session has lasted or rested too long, or
-        the way to the server is dead."""
+        the way to the server is dead. The technician is warned where the terms say so."""
         until = self._order.until or float("inf")
+        warn_at = until - self._terms.warn_seconds if self._terms.warning else float("inf")
         heartbeat = self._order.heartbeat
         while True:
             now = time.monotonic()
             silence = now - way.heard_at
             if now >= until:
                 return Code.SESSION_TIME_UP.value
+            if now >= warn_at:
+                warn_at = float("inf")
+                commands.say(self._terms.warning)
             idle = self._terms.idle_seconds
             if idle and now - way.used_at >= idle:
                 return Code.SESSION_IDLE.value
@@ -142,7 +152,7 @@ class Session:
                 return Code.SESSION_HOST_LOST.value
             if silence >= heartbeat:
                 way.ping()
-            waits = [until - now, heartbeat / 2]
+            waits = [until - now, warn_at - now, heartbeat / 2]
             if idle:
                 waits.append(way.used_at + idle - now)
             await asyncio.sleep(max(0.02, min(waits)))

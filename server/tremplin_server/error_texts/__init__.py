@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from tremplin_server.error_texts import (
     accounts,
+    attending,
     clients,
+    policies,
     push,
     requests,
     sessions,
@@ -13,6 +15,6 @@ from tremplin_server.error_texts import (
 )
 from tremplin_server.error_texts.entry import Entry
 
-SUBJECTS = (requests, accounts, clients, sessions, push, support, updates)
+SUBJECTS = (requests, accounts, policies, clients, sessions, support, attending, push, updates)
 
 __all__ = ["SUBJECTS", "Entry"]

@@ -11,13 +11,11 @@ ENTRIES = {
         "the Jump Client that {name} goes through was deleted: choose another one, or none",
         "le Jump Client par lequel passe {name} a été supprimé : choisissez-en un autre, ou aucun",
     ),
-    "shortcut.not_its_host": Entry(
+    "shortcut.direct": Entry(
         409,
         5,
-        "through {name} only its own host is reached, not {hostname}: connect directly, or enter"
-        " localhost",
-        "par {name}, seul son propre hôte est accessible, pas {hostname} : connectez-vous"
-        " directement, ou indiquez localhost",
+        "{name} is reached directly: open its RDP file, without ssh",
+        "{name} se joint directement : ouvrez son fichier RDP, sans ssh",
     ),
     "shortcut.one_at_a_time": Entry(
         409,
@@ -31,6 +29,14 @@ ENTRIES = {
         "port {port} may not be forwarded to: the administrator has to add it to session_ports",
         "le port {port} ne peut pas être redirigé : l'administrateur doit l'ajouter à"
         " session_ports",
+    ),
+    "shortcut.special_address": Entry(
+        409,
+        5,
+        "{hostname} is a loopback, link-local or metadata address: through a Jump Client it is"
+        " reached only once an administrator has saved the shortcut",
+        "{hostname} est une adresse de boucle locale, de lien local ou de métadonnées : un Jump"
+        " Client n'y mène qu'une fois le raccourci enregistré par un administrateur",
     ),
     "installer.revoked": Entry(
         409, 3, "this installer was revoked", "cet installeur a été révoqué"
@@ -86,6 +92,13 @@ ENTRIES = {
     ),
     "protocol.error": Entry(
         400, 3, "the agent sent something unreadable", "l'agent a envoyé une trame illisible"
+    ),
+    "client.one_copy": Entry(
+        409, 3, "one Jump Client is copied at a time", "un seul Jump Client est copié à la fois"
+    ),
+    "client.is_copy": Entry(
+        409, 3, "this is a copy; do that to the host's own Jump Client {name} (id {id})",
+        "ceci est une copie ; faites-le sur le Jump Client {name} de la machine (id {id})",
     ),
     "wake.awake": Entry(
         409, 3, "{name} is connected already", "{name} est déjà connecté"

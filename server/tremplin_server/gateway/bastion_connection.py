@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import asyncssh
 from tremplin_agent.terms import Capability
@@ -14,15 +16,18 @@ from tremplin_server.accounts.callers import Caller
 from tremplin_server.audit import service as audit
 from tremplin_server.db import Work
 from tremplin_server.errors import Denied, TremplinError
-from tremplin_server.gateway import metrics
+from tremplin_server.gateway import logins, metrics
 from tremplin_server.gateway.bastion_channel import ChannelStream, Half, Notice
 from tremplin_server.gateway.bastion_words import greeting, plain, say
 from tremplin_server.gateway.stream import Stream, StreamTunnel
 from tremplin_server.permissions import Actor, ActorKind
+from tremplin_server.policies.refusal import PolicyRefusal
+from tremplin_server.policies.rules import Needs
 from tremplin_server.sessions import naming, reach
 from tremplin_server.sessions.host_keys import ssh_public_key
 from tremplin_server.sessions.models import Front
 from tremplin_server.sessions.service import Request
+from tremplin_server.shortcuts import connecting
 
 if TYPE_CHECKING:
     from tremplin_server.gateway.bastion import Bastion
@@ -47,6 +52,7 @@ class BastionConnection(asyncssh.SSHServer):
         self._connection: asyncssh.SSHServerConnection | None = None
         self._address = ""
         self._name = ""
+        self._login = logins.Login("")
         self._known: dict[tuple[str, str], Caller | TremplinError] = {}
         self._passwords = 0
         self._refusal: TremplinError | None = None
@@ -54,6 +60,8 @@ class BastionConnection(asyncssh.SSHServer):
         self._candidate: Caller | None = None
         self.caller: Caller | None = None
         """Who it is, once that is proven."""
+        self._proven = False
+        """Whether a code was taken at the sign-in and has opened no session yet."""
 
     # --- life -------------------------------------------------------------------------------
 
@@ -88,7 +96,8 @@ class BastionConnection(asyncssh.SSHServer):
     # --- who it is --------------------------------------------------------------------------
 
     def begin_auth(self, username: str) -> bool:
-        self._name = username
+        self._login = logins.parse(username)
+        self._name = self._login.username
         return True
 
     def public_key_auth_supported(self) -> bool:
@@ -96,7 +105,10 @@ class BastionConnection(asyncssh.SSHServer):
 
     async def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         """Return whether the key is the user's; asked twice, before and after the proof."""
-        shown = (username, key.get_fingerprint())
+        if self._login.factor:
+            # The password and a code are wanted: ssh goes on to ask for them.
+            return False
+        shown = (self._name, key.get_fingerprint())
         if shown not in self._known:
             if len(self._known) >= MAX_KEYS:
                 self.hang_up("attempts")
@@ -134,13 +146,14 @@ class BastionConnection(asyncssh.SSHServer):
             return False
         try:
             self._candidate = await self._bastion.call(
-                callers.by_password, username, *responses, self._address
+                callers.by_password, self._name, *responses, self._address
             )
         except TremplinError as error:
             self._refusal = error
             if self._passwords >= MAX_PASSWORDS:
                 self.hang_up("attempts")
             return False
+        self._proven = True
         return True
 
     def auth_completed(self) -> None:
@@ -169,12 +182,29 @@ class BastionConnection(asyncssh.SSHServer):
     async def _open(self, word: str) -> ChannelStream:
         """Return the channel's end of a new session with the Jump Client `word`."""
         assert self.caller is not None, "channels come after the sign-in"
-        request = Request(Front.BASTION, keys=self.caller.keys, open=self.caller.by_password)
+        request = Request(
+            Front.BASTION,
+            keys=self.caller.keys,
+            open=self.caller.by_password,
+            reason=self._login.reason,
+            ticket_id=self._login.ticket_id,
+        )
+        number = connecting.number_in(word)
         try:
-            stream, _key = await self._connect(word, request)
+            if number is None:
+                stream, _key = await self._connect(word, request)
+            else:
+                stream = await self._pass(number, request)
         except TremplinError as error:
             raise self._refused(error) from error
         return ChannelStream(stream, self._bastion.spawn)
+
+    async def _pass(self, number: int, request: Request) -> Stream:
+        """Return a stream to the Jump Client of a shortcut, to reach its computer only."""
+        assert self.caller is not None, "channels come after the sign-in"
+        self.caller, client_id, ports, targets = await self._called(_passage, number)
+        granted = replace(request, capabilities=(Capability.FORWARD,), ports=ports, targets=targets)
+        return await self._started(client_id, granted)
 
     async def _forward(self, word: str, port: int) -> Half:
         """Return a channel to a port of the host's loopback, through an SSH of our own."""
@@ -211,6 +241,8 @@ class BastionConnection(asyncssh.SSHServer):
             Front.BASTION,
             capabilities=(Capability.FORWARD,),
             keys=(key.export_public_key().decode().strip(),),
+            reason=self._login.reason,
+            ticket_id=self._login.ticket_id,
         )
         stream, host_key = await self._connect(word, request)
         trusted = asyncssh.import_public_key(ssh_public_key(host_key))
@@ -231,32 +263,45 @@ class BastionConnection(asyncssh.SSHServer):
     async def _connect(self, word: str, request: Request) -> tuple[Stream, bytes]:
         """Return a stream to the host, and the key that its SSH server must prove."""
         client_id, host_key = await self._find(word)
+        return await self._started(client_id, request), host_key
+
+    async def _started(self, client_id: int, request: Request) -> Stream:
         assert self.caller is not None, "channels come after the sign-in"
+        request, self._proven = replace(request, proven=self._proven), False
         stream = await self._bastion.sessions.start_and_connect(
             self.caller.actor, client_id, request
         )
         if self._connection is None:
             await stream.close()
-        return stream, host_key
+        return stream
 
     async def _find(self, word: str) -> tuple[int, bytes]:
-        assert self.caller is not None, "channels come after the sign-in"
+        self.caller, client_id, host_key = await self._called(_find, word)
+        return client_id, host_key
+
+    async def _called(self, look_up: Callable[..., Any], *about: Any) -> Any:
+        """Return what `look_up` finds for the caller; hang up on who is nobody any more."""
         try:
-            now, client_id, host_key = await self._bastion.call(_find, self.caller, word)
+            return await self._bastion.call(look_up, self.caller, *about)
         except TremplinError as error:
             if error.code == "auth.required":
                 self.hang_up("signed_out")
             raise
-        self.caller = now
-        return client_id, host_key
 
     def _refused(self, error: TremplinError) -> asyncssh.ChannelOpenError:
         metrics.BASTION_REFUSED.labels(error.code).inc()
         allowed = not isinstance(error, Denied)
         return asyncssh.ChannelOpenError(
             asyncssh.OPEN_CONNECT_FAILED if allowed else asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED,
-            plain(error.text(self._language)),
+            plain(error.text(self._language) + self._advice(error)),
         )
+
+    def _advice(self, error: TremplinError) -> str:
+        """Return how to bring over SSH what a Jump Policy asks for; empty for other errors."""
+        if not isinstance(error, PolicyRefusal) or not isinstance(error.verdict, Needs):
+            return ""
+        words = logins.words_for(self._login, error.verdict.rules)
+        return say("bring", self._language, login=words) if words else ""
 
 
 def _usable(forward: asyncio.Task[asyncssh.SSHClientConnection]) -> bool:
@@ -269,18 +314,40 @@ def _find(work: Work, caller: Caller, word: str) -> tuple[Caller, int, bytes]:
 
     A refusal is audited although the error ends the work.
     """
-    work.actor = caller.actor
-    try:
-        now = callers.again(work, caller)
-        work.actor = now.actor
+    with _refusals_audited(work, word):
+        now = _again(work, caller)
         client = naming.resolve(work, word)
+    return now, client.id, client.public_key
+
+
+def _passage(
+    work: Work, caller: Caller, number: int
+) -> tuple[Caller, int, tuple[int, ...], tuple[str, ...]]:
+    """Return the caller as of now, the id of a shortcut's client, and the ports and targets
+    that lead to its computer. A refusal is audited although the error ends the work."""
+    with _refusals_audited(work, f"shortcut-{number}"):
+        now = _again(work, caller)
+        way = connecting.passage(work, number)
+    return now, way.client.id, way.ports, way.targets
+
+
+def _again(work: Work, caller: Caller) -> Caller:
+    work.actor = caller.actor
+    now = callers.again(work, caller)
+    work.actor = now.actor
+    return now
+
+
+@contextmanager
+def _refusals_audited(work: Work, word: str) -> Iterator[None]:
+    try:
+        yield
     except TremplinError as error:
         audit.record(
             work, "session.refused", "client", 0, word[:128], code=error.code, front="bastion"
         )
         work.commit()
         raise
-    return now, client.id, client.public_key
 
 
 def _greeting(work: Work, caller: Caller, language: str) -> str:

@@ -1,6 +1,6 @@
 """Updates of agents: what became of each, and the version that a host is held at.
 
-Revision: 0031; follows: 0060
+Revision: 0031; follows: 0061
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0031"
-down_revision = "0060"
+down_revision = "0061"
 branch_labels = None
 depends_on = None
 
