@@ -139,6 +139,8 @@ def test_the_page(app: Flask, database: Database, people: People) -> None:
         "lost_days": "40",
         "delete_days": "90",
         "statistics_seconds": "60",
+        "check_in_seconds": "1800",
+        "wake_port": "8025",
         "uninstalled_records": "keep",
         "limit_clients": "0",
         "limit_active_clients": "0",
@@ -146,6 +148,7 @@ def test_the_page(app: Flask, database: Database, people: People) -> None:
         "session_starts_at_once": "20",
     }
     assert administrator.post(page, page, **{**body, "delete_days": "3"}).status_code == 422
+    assert administrator.post(page, page, **{**body, "wake_port": "65536"}).status_code == 422
     assert administrator.post(page, page, **body).status_code == 302
     assert 'value="90"' in administrator.get(page).text
     with database.work(system_actor()) as work:

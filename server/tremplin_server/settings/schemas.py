@@ -8,7 +8,7 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from tremplin_server import rest
-from tremplin_server.config import MAX_COUNT, least
+from tremplin_server.config import least, most
 from tremplin_server.settings.service import CHOICES, NAMES, NUMBERS, Shown
 
 _LONGEST = 255
@@ -38,7 +38,7 @@ def body_of(shown: Shown) -> dict[str, object]:
         "value": shown.value,
         "default": shown.default,
         "minimum": least(shown.name) if number else None,
-        "maximum": MAX_COUNT if number else None,
+        "maximum": most(shown.name) if number else None,
         "choices": list(choices) if choices else None,
         "source": shown.source,
         "fixed": shown.fixed,
@@ -47,7 +47,7 @@ def body_of(shown: Shown) -> dict[str, object]:
 
 def _field(name: str) -> fields.Field[Any]:
     if name in NUMBERS:
-        return rest.Integer(minimum=least(name), maximum=MAX_COUNT)
+        return rest.Integer(minimum=least(name), maximum=most(name))
     if name in CHOICES:
         return fields.String(validate=validate.OneOf(CHOICES[name]))
     return fields.String(validate=validate.Length(max=_LONGEST))
