@@ -40,8 +40,10 @@ def test_every_parameter_is_a_variable_of_the_role(parameter: Parameter) -> None
 def test_the_role_knows_no_parameter_that_the_table_lacks() -> None:
     own = {
         "tremplin_state",
+        "tremplin_version",
         "tremplin_allow_downgrade",
         "tremplin_allow_reboot",
+        "tremplin_connection_type",
         "tremplin_key_minutes",
         "tremplin_wait_timeout",
         "tremplin_reason",

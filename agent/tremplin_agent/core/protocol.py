@@ -58,7 +58,7 @@ class Self:
     enrolment. ca_pin: what the TLS connection was pinned to, empty without a pin.
     enrolment: set when client_id is 0. farewell: `UninstallReason` value of an agent
     that connects to say that it is gone. attendance: set for a customer's client, which is
-    no Jump Client.
+    no Jump Client. visit: a passive agent that only checks in.
     """
 
     version: str
@@ -69,6 +69,7 @@ class Self:
     server_key: bytes = b""
     enrolment: Optional[Enrolment] = None
     farewell: str = ""
+    visit: bool = False
     attendance: Optional[Attendance] = None
 
 
@@ -118,6 +119,13 @@ class RemoveYourself:
 
 
 @dataclass(frozen=True)
+class Upgrade:
+    """A genuine order to update: see `wire.UpgradeOrder` for the body."""
+
+    command: wire.Command
+
+
+@dataclass(frozen=True)
 class Drained:
     """The server goes away; come back within `spread` seconds."""
 
@@ -163,7 +171,7 @@ class WakeNeighbours:
 
 
 Action = Union[
-    Send, LetIn, TurnedAway, SetProperties, RemoveYourself, Drained, HangUp,
+    Send, LetIn, TurnedAway, SetProperties, RemoveYourself, Upgrade, Drained, HangUp,
     OpenSession, CloseSession, WakeNeighbours, Heard,
 ]  # fmt: skip
 
@@ -207,6 +215,7 @@ class Conversation:
                     platform=me.platform,
                     fingerprint=me.fingerprint,
                     client_id=me.client_id,
+                    visit=int(me.visit),
                 )
             )
         ]
@@ -330,6 +339,8 @@ class Conversation:
             return [Send(wire.Ack(id=command.id, code=code, detail=fault))]
         if command.kind == wire.CommandKind.UNINSTALL.value:
             return [RemoveYourself(command.id)]
+        if command.kind == wire.CommandKind.UPGRADE.value:
+            return [Upgrade(command)]
         return [SetProperties(command.id, command.body)]
 
     def _fault_of(self, command: wire.Command) -> str:

@@ -34,16 +34,20 @@ ENTRIES = {
         "le Jump Client est actif mais n'est pas connecté au serveur",
     ),
     "jump.timeout_connect": Entry(
-        504, 6, "the passive Jump Client could not be reached in time",
-        "le Jump Client passif n'a pu être joint à temps",
+        504, 6, "the passive Jump Client could not be reached in time; tried: {tried}",
+        "le Jump Client passif n'a pu être joint à temps ; essayé : {tried}",
     ),
     "jump.disabled": Entry(
         423, 3, "the user of the computer has disabled the Jump Client; no session for now",
         "l'utilisateur a désactivé le Jump Client ; pas de session pour l'instant",
     ),
     "jump.version": Entry(
-        409, 3, "the Jump Client runs another version ({version}); try again after its update",
-        "le Jump Client est d'une autre version ({version}) ; réessayez après sa mise à jour",
+        409,
+        3,
+        "the Jump Client runs another version ({version}) and does not update now; it has to"
+        " connect, which updates it: try again after that",
+        "le Jump Client est d'une autre version ({version}) et ne se met pas à jour maintenant ; il"
+        " doit se connecter, ce qui le met à jour : réessayez ensuite",
     ),
     "jump.host_busy": Entry(
         503, 6, "the Jump Client has as many sessions as it can serve",

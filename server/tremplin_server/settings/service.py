@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import select
+
 from tremplin_server.audit import service as audit
-from tremplin_server.config import MAX_COUNT, least
+from tremplin_server.config import Config, form_of, least, most
 from tremplin_server.db import Work
 from tremplin_server.errors import Conflict, Invalid
 from tremplin_server.permissions import Permission
@@ -17,28 +19,58 @@ NUMBERS = (
     "lost_days",
     "delete_days",
     "statistics_seconds",
+    "check_in_seconds",
+    "wake_port",
     "limit_clients",
     "limit_active_clients",
     "limit_technicians",
+    "update_concurrent",
+    "update_bandwidth",
     "session_starts_at_once",
 )
-CHOICES = {"uninstalled_records": ("keep", "remove")}
-NAMES = (*NUMBERS, *CHOICES)
+CHOICES = {
+    "uninstalled_records": ("keep", "remove"),
+    "update_mode": ("off", "this_version", "always"),
+}
+TEXTS = ("update_version", "update_days", "update_from", "update_until", "update_zone")
+NAMES = (*NUMBERS, *CHOICES, *TEXTS)
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A setting as it is now. fixed: the configuration states it, so no page changes it."""
+    """A setting as it is now. fixed: the configuration states it, so no page changes it.
+
+    source: `file` or `environment` when it is fixed, else `database` or `default`.
+    """
 
     name: str
     value: int | str
     fixed: bool
+    source: str
+    default: int | str
 
 
-def settings(work: Work, fixed: frozenset[str]) -> list[Shown]:
-    """Return the settings; needs accounts.read."""
+def settings(
+    work: Work, fixed: frozenset[str], origins: Mapping[str, str] | None = None
+) -> list[Shown]:
+    """Return the settings; needs accounts.read. origins: which of file and environment states."""
     work.actor.require(Permission.ACCOUNTS_READ)
-    return [Shown(name, getattr(work.config, name), name in fixed) for name in NAMES]
+    usual = Config()
+    kept = {
+        row.name
+        for row in work.session.scalars(select(Setting))
+        if row.name in NAMES and parsed(row.name, row.value) is not None
+    }
+
+    def source(name: str) -> str:
+        if name in fixed:
+            return (origins or {}).get(name, "file")
+        return "database" if name in kept else "default"
+
+    return [
+        Shown(name, getattr(work.config, name), name in fixed, source(name), getattr(usual, name))
+        for name in NAMES
+    ]
 
 
 def change(work: Work, values: Mapping[str, Any], fixed: frozenset[str]) -> None:
@@ -67,10 +99,12 @@ def parsed(name: str, text: str) -> int | str | None:
     """Return the value that is kept as `text`; None when this version takes no such one."""
     if name in CHOICES:
         return text if text in CHOICES[name] else None
+    if name in TEXTS:
+        return None if form_of(name, text) else text
     if name not in NUMBERS or not text.isdecimal():
         return None
     number = int(text)
-    return number if least(name) <= number <= MAX_COUNT else None
+    return number if least(name) <= number <= most(name) else None
 
 
 def _require_good(values: Mapping[str, Any]) -> None:
@@ -79,10 +113,15 @@ def _require_good(values: Mapping[str, Any]) -> None:
         if name not in NAMES:
             wrong[name] = ["Unknown field."]
         elif parsed(name, str(value)) is None:
-            wrong[name] = (
-                [f"Must be one of: {', '.join(CHOICES[name])}."]
-                if name in CHOICES
-                else [f"Must be at least {least(name)}."]
-            )
+            wrong[name] = [_what_it_takes(name, str(value))]
     if wrong:
         raise Invalid(wrong)
+
+
+def _what_it_takes(name: str, text: str) -> str:
+    if name in CHOICES:
+        return f"Must be one of: {', '.join(CHOICES[name])}."
+    if name in TEXTS:
+        return f"Takes {form_of(name, text)}."
+    too_much = text.isdecimal() and int(text) > most(name)
+    return f"Must be at most {most(name)}." if too_much else f"Must be at least {least(name)}."

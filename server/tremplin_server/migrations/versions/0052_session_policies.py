@@ -1,6 +1,6 @@
 """Session policies: what is allowed inside a session, and what a session was granted.
 
-Revision: 0052; follows: 0061
+Revision: 0052; follows: 0051
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0052"
-down_revision = "0061"
+down_revision = "0051"
 branch_labels = None
 depends_on = None
 
