@@ -9,6 +9,7 @@ import json
 import os
 import shlex
 import subprocess
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,6 +104,49 @@ def test_a_terminal_is_recorded_and_the_recording_is_shown(site: Site, client_id
         assert "né-42" in "".join(json.loads(line)[2] for line in lines[1:])
 
     run(scenario())
+
+
+def test_a_strict_end_and_a_session_policy_reach_the_host(site: Site, client_id: int) -> None:
+    whole_week = {"start_day": 0, "start_time": "00:00", "end_day": 0, "end_time": "00:00"}
+    # An hour that is two days away from now, whatever the day.
+    day = (time.gmtime().tm_wday + 2) % 7
+    elsewhere = {**whole_week, "start_day": day, "end_day": day, "end_time": "01:00"}
+    rules = {"schedule": {"timezone": "UTC", "entries": [whole_week]}, "schedule_strict": True}
+    strict = site.call("POST", "/jump-policy", {"display_name": "Strict", **rules})
+    narrow = {"display_name": "Narrow", "allow_upload": False, "allow_exec": False}
+    narrow = site.call("POST", "/session-policy", narrow)
+    change = {
+        "jump_policy_id": strict["id"],
+        "attended_session_policy_id": narrow["id"],
+        "unattended_session_policy_id": narrow["id"],
+    }
+    site.call("PATCH", f"/jump-client/{client_id}", change)
+
+    async def scenario() -> None:
+        technician = Technician(site)
+        async with (
+            technician.ssh(client_id) as ssh,
+            ssh.create_process(term_type="xterm", encoding="utf-8") as terminal,
+        ):
+            done = await ssh.run("true", encoding=None)
+            assert b"may not run commands" in (done.stderr or b"")
+            async with ssh.start_sftp_client() as sftp:
+                assert await sftp.listdir("/")
+                with pytest.raises(asyncssh.SFTPPermissionDenied, match="may not upload"):
+                    await sftp.mkdir("/tmp/tremplin-forbidden")
+            closed = {"schedule": {"entries": [elsewhere]}}
+            path = f"/jump-policy/{strict['id']}"
+            await asyncio.to_thread(site.call, "PATCH", path, closed)
+            await asyncio.wait_for(terminal.stdout.read(), 30)
+        session = site.call("GET", f"/session?client_id={client_id}")[0]
+        await state(technician, session["id"], "ended")
+        (ended,) = [one for one in site.call("GET", "/session") if one["id"] == session["id"]]
+        assert ended["end_code"] == "session.policy_closed"
+
+    try:
+        run(scenario())
+    finally:
+        site.call("PATCH", f"/jump-client/{client_id}", dict.fromkeys(change))
 
 
 def recording(site: Site, path: str) -> bytes:

@@ -152,7 +152,7 @@ class JumpPolicyChange(PolicyChange, JumpPolicyRules):
         return values | {names[name]: value for name, value in schedule.items()}
 
 
-class JumpPolicyNew(JumpPolicyChange, PolicyNew):
+class JumpPolicyNew(PolicyNew, JumpPolicyChange):
     """A new Jump Policy.
 
     schedule_enabled: when it is not given, whether the schedule has entries.
