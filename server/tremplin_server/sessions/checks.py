@@ -91,7 +91,7 @@ def _check(work: Work, request: Request) -> None:
             raise Denied("session.port", port=port)
 
 
-_REFUSALS = {
+REFUSALS = {
     State.UNINSTALLED: "client.uninstalled",
     State.REMOVING: "client.removing",
     State.DISABLED: "jump.disabled",
@@ -105,8 +105,8 @@ def _require_ready(client: JumpClient) -> None:
     away = state in (State.PENDING, State.OFFLINE) or client.worker_id is None
     if client.connection_type == "passive" and away and state not in _FINAL:
         return
-    if state in _REFUSALS:
-        raise Conflict(_REFUSALS[state])
+    if state in REFUSALS:
+        raise Conflict(REFUSALS[state])
     if client.worker_id is None:
         raise Conflict("jump.not_connected")
     if client.agent_version and _version(client.agent_version) < FIRST_VERSION:
