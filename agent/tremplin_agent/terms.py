@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Any, Dict, Mapping, Tuple
 
-from tremplin_agent.wire import WireError
+from tremplin_agent.wire import Grant, WireError
 
 
 class Capability(str, Enum):
@@ -16,6 +16,15 @@ class Capability(str, Enum):
     EXEC = "exec"
     SFTP = "sftp"
     FORWARD = "forward"
+
+
+GRANT_OF: Dict[str, Grant] = {
+    Capability.SHELL.value: Grant.SHELL,
+    Capability.EXEC.value: Grant.SHELL,
+    Capability.FORWARD.value: Grant.SHELL,
+    Capability.SFTP.value: Grant.FILES,
+}
+"""Which grant of a customer's a capability needs in a support session."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +40,8 @@ class Terms:
     of a terminal may have; 0 for none. technician: who it is, for the notice and the
     environment. notice: what to write to the terminals of the host at the start; empty for
     nothing. ends: what to tell the technician when the session ends, by the code of the end,
-    in his language.
+    in his language. warning: what to tell him `warn_seconds` before `expires_at`; empty for
+    nothing.
     """
 
     keys: Tuple[str, ...] = ()
@@ -45,6 +55,8 @@ class Terms:
     technician: str = ""
     notice: str = ""
     ends: Dict[str, str] = field(default_factory=dict)
+    warn_seconds: int = 0
+    warning: str = ""
 
     def as_json(self) -> Dict[str, Any]:
         """Return the JSON form."""

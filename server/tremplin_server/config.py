@@ -88,6 +88,7 @@ class Config:
     session_recording_days: int = 180
     session_notice: bool = False
     session_ports: tuple[int, ...] = ()
+    simultaneous_jumps: str = "join"
     recordings_dir: Path | None = None
     peer_bind: str = ""
     peer_port: int = 0
@@ -123,6 +124,7 @@ _CHOICES = {
     "log_format": ("text", "json"),
     "language": ("en", "fr"),
     "uninstalled_records": ("keep", "remove"),
+    "simultaneous_jumps": ("join", "disallow"),
     "smtp_security": ("starttls", "tls", "none"),
 }
 _AT_LEAST = {

@@ -55,6 +55,10 @@ class TremplinError(Exception):
         template = self.entry.fr if language.lower().startswith("fr") else self.entry.en
         return template.format(**self.parameters)
 
+    def details(self) -> dict[str, object]:
+        """Return what a program is told besides the message: JSON values by their names."""
+        return {}
+
 
 class NotFound(TremplinError):
     """The thing asked for is not there."""

@@ -12,6 +12,10 @@ _N = r"(-?\d+)"
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), french)
     for pattern, french in (
+        (
+            r"This host is listed in that Jump Group already\.",
+            "Cette machine est déjà dans ce Jump Group.",
+        ),
         (r"Must be in the future\.", "Doit être dans le futur."),
         (r"Missing data for required field\.", "Ce champ est obligatoire."),
         (r"Field may not be null\.", "Ce champ ne peut pas être nul."),
@@ -65,6 +69,23 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             rf"A span of 1 to {_N} days is needed\.",
             r"Il faut une période de 1 à \1 jours.",
         ),
+        (
+            r"Somebody has to decide: name approvers\.",
+            "Quelqu'un doit décider : désignez des approbateurs.",
+        ),
+        (r"Needs schedule_enabled\.", "Demande schedule_enabled."),
+        (
+            r"Goes with simultaneous_jumps join only\.",
+            "Ne va qu'avec simultaneous_jumps join.",
+        ),
+        (
+            r"There is no such time zone on this server\.",
+            "Ce serveur ne connaît pas ce fuseau horaire.",
+        ),
+        (
+            r"Not a span of days and times of the week\.",
+            "Ce n'est pas une plage de jours et d'heures de la semaine.",
+        ),
         (r"There is no such Jump Client\.", "Ce Jump Client n'existe pas."),
         (
             r"Must be a host name or an IP address\.",
@@ -110,6 +131,24 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"L'image doit avoir de \1 à \2 pixels de côté.",
         ),
         (r"The picture is damaged\.", "L'image est abîmée."),
+        (rf"At most {_N} hosts at once\.", r"Au plus \1 machines à la fois."),
+        (r"A host is named twice: (.*)", r"Une machine est nommée deux fois : \1"),
+        (
+            rf"Line {_N} is not one of a known_hosts file\.",
+            r"La ligne \1 n'est pas celle d'un fichier known_hosts.",
+        ),
+        (
+            r"The private key wants its passphrase\.",
+            "La clé privée demande sa phrase secrète.",
+        ),
+        (
+            r"Not a private SSH key, or the passphrase is wrong\.",
+            "Ce n'est pas une clé SSH privée, ou la phrase secrète est fausse.",
+        ),
+        (
+            r"Not a private SSH key in OpenSSH's or PEM form\.",
+            "Ce n'est pas une clé SSH privée au format OpenSSH ou PEM.",
+        ),
         (r"Not an absolute path\.", "Ce n'est pas un chemin absolu."),
         (r"must be one of (.*)", r"un des choix suivants : \1"),
         (rf"longer than {_N} characters", r"plus de \1 caractères"),

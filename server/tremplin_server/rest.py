@@ -393,7 +393,11 @@ def created(body: Any, url: str) -> tuple[Any, int, dict[str, str]]:
 
 def problem(error: TremplinError) -> Response:
     """Return the answer that tells `error` to a program."""
-    body: dict[str, Any] = {"message": error.text(language()), "code": error.code}
+    body: dict[str, Any] = {
+        "message": error.text(language()),
+        "code": error.code,
+        **error.details(),
+    }
     headers: dict[str, str] = {}
     if error.entry.status == 401:
         body = {"error": "access_denied", **body}

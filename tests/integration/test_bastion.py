@@ -194,6 +194,39 @@ def test_a_password_needs_a_second_factor_and_opens_hosts_without_a_key(
     run(scenario())
 
 
+def test_the_user_name_brings_what_a_jump_policy_asks(server: Server, tmp_path: Path) -> None:
+    policy = server.made("/jump-policy", {"display_name": "Tickets", "ticket_id_required": True})
+    strict = {"display_name": "Factor", "two_factor_challenge_required": True}
+    factor = server.made("/jump-policy", strict)
+
+    async def scenario() -> None:
+        person = Person(server, tmp_path / "kim", "kim")
+        person.register()
+        async with host(server, "ticketed") as agent, host(server, "proven") as other:
+            for one, ruled in ((agent, policy), (other, factor)):
+                change = {"jump_policy_id": ruled["id"]}
+                path = f"/jump-client/{one.client_id}"
+                await asyncio.to_thread(server.api, "PATCH", path, change)
+            await person.configure()
+            refused = await person.run("-J", "tremplin-bastion", "ticketed", "exit 7")
+            assert "asks for a ticket id; sign in to the bastion as kim+ticket=ID" in refused.err
+            name = "kim+reason=new=20disk+ticket=INC-7@tremplin-bastion"
+            done = await person.run("-J", name, "ticketed", "exit 7")
+            assert done.status == 7, done.err
+            (event,) = [e for e in audited(server, "session.started") if e["actor_name"] == "kim"]
+            assert (event["reason"], event["detail"]["ticket_id"]) == ("new disk", "INC-7")
+            secret = _second_factor(server, "kim")
+            refused = await person.run("-J", "tremplin-bastion", "proven", "exit 7")
+            assert "sign in to the bastion as kim+factor" in refused.err
+            words = ["-W", "proven:22", "kim+factor@tremplin-bastion"]
+            code = pyotp.TOTP(secret).now()
+            replies = [("Password:", PASSWORD), ("authenticator app:", code)]
+            opened = await _until_banner(person, words, replies)
+            assert b"SSH-2.0-" in opened.out, opened.out
+
+    run(scenario())
+
+
 async def _by_password(person: Person, code: str, *words: str) -> Any:
     replies = [("Password:", PASSWORD), ("authenticator app:", code), ("Password:", "\x03")]
     options = ["-o", "PubkeyAuthentication=no", "-o", "NumberOfPasswordPrompts=2"]

@@ -130,7 +130,7 @@ def test_another_machine_is_refused_by_the_header_alone(place: Box) -> None:
 def test_a_host_without_python_is_told_so_by_the_header_alone(place: Box) -> None:
     content = place.installer.read_bytes()
     place.installer.write_bytes(
-        content.replace(b"-I -S -c 'import sys, ssl", b"-I -S -c 'import no")
+        content.replace(b"-I -S -c 'import sys, os", b"-I -S -c 'import no, os")
     )
     for language, words in (("C", "no CPython 3.9"), ("fr_FR", "aucun CPython 3.9")):
         done = place.run(language=language)

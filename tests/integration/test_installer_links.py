@@ -175,7 +175,8 @@ def test_without_a_mail_server_the_page_says_so(
     [
         ("Mozilla/5.0 (X11; Linux aarch64) Firefox/140", "linux-arm64"),
         ("Mozilla/5.0 (X11; Linux x86_64) Firefox/140", "linux-64"),
-        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64)", "linux-64"),
+        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64)", "windows-64-msi"),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Safari/605.1.15", "macos-arm64"),
         ("", "linux-64"),
     ],
 )

@@ -297,6 +297,19 @@ def test_a_policy_is_made_changed_and_deleted(administrator: Browser, database: 
     changed = {**fields, "display_name": "One at a time"}
     assert administrator.post(path, page=path, **changed).status_code == 302
     assert "One at a time" in administrator.get("/login/users/policies").text
+    ruled = {
+        **changed, "schedule_enabled": "y", "timezone": "Europe/Paris", "ticket_id_required": "y",
+        "entries-0-start_day": "6", "entries-0-start_time": "22:00",
+        "entries-0-end_day": "0", "entries-0-end_time": "06:00", "entries-1-start_day": "",
+    }  # fmt: skip
+    assert administrator.post(path, page=path, **ruled).status_code == 302
+    page = administrator.get(path).text
+    assert 'value="22:00"' in page
+    assert "Europe/Paris" in page
+    wrong = {**ruled, "timezone": "Mars/Olympus", "entries-0-end_time": "", "schedule_strict": "y"}
+    refused = administrator.post(path, page=path, **{**wrong, "schedule_enabled": ""}).text
+    for sentence in ("no such time zone", "Not a span", "Needs schedule_enabled"):
+        assert sentence in refused
     assert administrator.post(f"{path}/delete", page=path).location == "/login/users/policies"
     administrator.post("/login/users/policies/jump/1/delete", page=new)
     assert administrator.get("/login/users/policies/jump/1").status_code == 200

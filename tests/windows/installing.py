@@ -39,6 +39,11 @@ class Windows:
         line = f"msiexec /i C:\\{_OURS}\\{msi} {properties} /qn /l*v C:\\{_OURS}\\log.txt"
         return self.machine.line(line, seconds)
 
+    def install_words(self, *words: str) -> Done:
+        """Install silently with words that no console's code page stands in the way of."""
+        msi, log = f"C:\\{_OURS}\\{MSI}", f"C:\\{_OURS}\\log.txt"
+        return self.machine.run("msiexec", "/i", msi, *words, "/qn", "/l*v", log)
+
     def uninstall(self, msi: str = MSI) -> Done:
         """Uninstall silently."""
         return self.machine.line(f"msiexec /x C:\\{_OURS}\\{msi} /qn /l*v C:\\{_OURS}\\log.txt")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
+
+import pytest
 
 from tests.integration.agent_site import Site
 from tests.windows.installing import EXE, FAILED, Windows
+from tests.windows.wine import COMPILER
 
 BAD_COMMAND_LINE = 1639
 
@@ -31,6 +35,28 @@ def test_the_reason_of_a_failure_and_msiexecs_status(windows: Windows, exe: Path
     status, said = run(windows, exe, "--jc-tag x")
     assert status == FAILED
     assert said.strip().startswith("tremplin-installer: install.key_missing: this generic")
+
+
+@pytest.mark.parametrize("status", [1641, 3010])
+def test_every_status_of_msiexec_is_passed_on(
+    windows: Windows, exe: Path, tmp_path: Path, status: int
+) -> None:
+    """Wine's msiexec never asks for a restart, so one that does stands in its place."""
+    source, program = tmp_path / "msiexec.c", tmp_path / "msiexec.exe"
+    source.write_text(f"int main(void) {{ return {status}; }}\n")
+    subprocess.run([COMPILER, "-O2", "-s", "-o", str(program), str(source)], check=True)
+    windows.bring(exe)
+    windows.bring(program)
+    line = f"cd C:\\tests && {EXE} --key-info nonsense"
+    assert windows.machine.line(line).status == FAILED, "one that lies beside the EXE is not run"
+    own = windows.machine.c / "windows/system32/msiexec.exe"
+    kept = own.read_bytes()
+    try:
+        own.write_bytes(program.read_bytes())
+        native = "set WINEDLLOVERRIDES=msiexec.exe=n"
+        assert windows.machine.line(f"{native}&& {line}").status == status
+    finally:
+        own.write_bytes(kept)
 
 
 def test_msiexecs_own_words_are_passed_on(windows: Windows, exe: Path) -> None:

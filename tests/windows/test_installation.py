@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tremplin_agent.platform.windows_install import FAREWELL_FAILED
 
 from tests.integration.agent_site import Site
 from tests.serving import until
@@ -52,23 +53,34 @@ def test_the_service_starts_with_windows_and_after_a_failure(
     site.until_state(name, "online", 60)
 
 
-def test_start_services_keeps_an_image_silent(windows: Windows, site: Site, name: str) -> None:
+def test_an_image_is_silent_then_enabled_and_disabled(
+    windows: Windows, site: Site, name: str
+) -> None:
     done = windows.install(f"KEY_INFO={site.key_info(name)} start_services=0")
     assert done.status == 0, windows.log
     assert site.record(name) == {}
     assert windows.status()["phase"] == "new"
     assert windows.machine.line(f"net start {SERVICE}").status == 0
-    site.until_state(name, "online")
+    site.until_state(name, "online", 60)
 
-
-def test_disable_and_enable(windows: Windows, site: Site, name: str) -> None:
-    assert windows.install(f"KEY_INFO={site.key_info(name)}").status == 0, windows.log
-    site.until_state(name, "online")
     assert windows.agent("disable").status == 0
     site.until_state(name, "disabled")
     assert windows.status()["disabled"] is True
     assert windows.agent("enable").status == 0
     site.until_state(name, "online")
+
+
+def test_letters_of_any_script(windows: Windows, site: Site, name: str) -> None:
+    key = site.key_info(name, **ALLOWED)
+    where = "C:\\Prögräm été\\跳 ☃"
+    words = [f"KEY_INFO={key}", f"INSTALLDIR={where}", "jc_tag=été à l'œuvre 跳"]
+    assert windows.install_words(*words).status == 0, windows.log
+    record = site.until_state(name, "online", 60)
+    assert (record["install_dir"], record["tag"]) == (where, "été à l'œuvre 跳")
+    assert (windows.path(where) / "install.json").exists()
+    assert windows.uninstall().status == 0, windows.log
+    assert site.record(name)["state"] == "uninstalled"
+    assert not windows.path("C:\\Prögräm été").exists()
 
 
 def test_a_record_that_is_deleted_takes_the_host_along(
@@ -182,6 +194,14 @@ def test_a_server_that_is_away(windows: Windows, site: Site, name: str) -> None:
     finally:
         site.start()
     site.until_state(name, "online", 60)
+    site.stop()
+    try:
+        assert windows.uninstall().status == 0, "a server that is away keeps nobody"
+        assert FAREWELL_FAILED in windows.log
+    finally:
+        site.start()
+    assert not windows.product_code()
+    assert site.record(name)["state"] != "uninstalled", "it was not told"
 
 
 def test_the_installer_is_the_msi_of_this_checkout(msi: Path) -> None:

@@ -92,6 +92,39 @@ def test_an_embeddable_python_must_be_the_one_that_was_meant(tmp_path: Path) -> 
         inputs.python(tmp_path, given, sha256)
 
 
+@pytest.mark.parametrize(
+    ("content", "sha256", "status", "reason"),
+    [
+        (b"no zip", "0" * 64, 1, "does not have the SHA-256 0000"),
+        (b"no zip", hashlib.sha256(b"no zip").hexdigest(), 1, "no zip of an embeddable CPython"),
+        (None, "0" * 64, 2, "there is no file"),
+        (b"no zip", "", 2, "--python-embed and --sha256 go together"),
+    ],
+)
+def test_a_wrong_zip_ends_the_build_in_a_line(
+    tmp_path: Path, content: bytes | None, sha256: str, status: int, reason: str
+) -> None:
+    given = tmp_path / "python.zip"
+    if content is not None:
+        given.write_bytes(content)
+    command = [sys.executable, str(CHECKOUT / "msi/build.py"), "--output", str(tmp_path / "out")]
+    command += ["--python-embed", str(given), *(["--sha256", sha256] if sha256 else [])]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == status, done.stderr
+    assert reason in done.stderr.splitlines()[-1]
+    assert not list((tmp_path / "out").glob("tremplin*"))
+
+
+def test_a_python_for_another_processor_is_refused(msi: Path) -> None:
+    wanted = (msi.parent / EXE).read_bytes()
+    assert inputs.is_for_amd64(wanted)
+    header = int.from_bytes(wanted[60:64], "little")
+    arm64 = bytearray(wanted)
+    arm64[header + 4 : header + 6] = (0xAA64).to_bytes(2, "little")
+    assert not inputs.is_for_amd64(bytes(arm64))
+    assert not inputs.is_for_amd64(b"MZ")
+
+
 def test_a_changed_binary_of_python_is_refused(tmp_path: Path) -> None:
     python = inputs.python(CHECKOUT / ".cache/msi", None, "")
     good = tmp_path / "python.exe"

@@ -14,7 +14,7 @@ from typing import Dict, List, Optional
 
 from tremplin_agent.codes import Code
 from tremplin_agent.installation import Installation
-from tremplin_agent.platform import linux_boot
+from tremplin_agent.platform import linux_boot, macos_boot
 from tremplin_agent.refusal import Refusal
 from tremplin_agent.store import write_durably
 
@@ -29,6 +29,8 @@ def boot_entry(manager: str, name: str, is_root: bool) -> str:
         return str(_units(is_root) / f"{name}.service")
     if manager in ("sysv", "openrc"):
         return str(linux_boot.INIT_SCRIPTS / name)
+    if manager == "launchd":
+        return str(macos_boot.entry(Path.home(), name, is_root))
     return "crontab" if manager == "cron" else ""
 
 
@@ -44,6 +46,7 @@ def register(installation: Installation) -> None:
         "sysv": _sysv,
         "openrc": _openrc,
         "cron": _cron,
+        "launchd": _launchd,
     }
     maker = makers.get(installation.startup)
     if maker is None:
@@ -141,3 +144,16 @@ def _cron(installation: Installation) -> None:
         before = ""
     line = linux_boot.cron_line(installation.directory, installation.name)
     _run("crontab", "-", stdin=before + line + "\n")
+
+
+def _launchd(installation: Installation) -> None:
+    """Write the property list; `init-script start` has it loaded."""
+    if installation.installed_by != "root":
+        try:
+            _run(*macos_boot.session(os.geteuid()))
+        except subprocess.CalledProcessError as error:
+            raise OSError(f"{installation.user} is not logged in at this Mac's screen") from error
+    entry = Path(installation.boot_entry)
+    entry.parent.mkdir(parents=True, exist_ok=True)
+    text = macos_boot.property_list(installation.directory, installation.name)
+    write_durably(entry, text, 0o644)

@@ -17,22 +17,27 @@ from tremplin_agent.codes import Code
 from tremplin_agent.installation import SYSTEM_DIRECTORY, USER_DIRECTORY
 from tremplin_agent.installer.arguments import Arguments
 from tremplin_agent.installer.report import Reporter
-from tremplin_agent.platform import linux, linux_boot
+from tremplin_agent.platform import linux, linux_boot, macos, macos_accounts, macos_boot
 from tremplin_agent.refusal import Refusal
 from tremplin_agent.wire import KeyInfo, WireError
 
-ACCOUNT = "tremplin-jc"
+ACCOUNT = macos_accounts.ACCOUNT if sys.platform == "darwin" else "tremplin-jc"
 """Who runs the Jump Clients of `--scope system` that name no user."""
 
 SPARE_BYTES = 8 * 1024 * 1024
 """Room that an installation leaves to the agent's own files."""
 
-_PYTHONS = (
-    "/usr/bin/python3",
-    "/usr/local/bin/python3",
-    "/opt/saltstack/salt/bin/python3",
-    "/usr/libexec/platform-python",
+PYTHONS = (
+    macos.PYTHONS
+    if sys.platform == "darwin"
+    else (
+        "/usr/bin/python3",
+        "/usr/local/bin/python3",
+        "/opt/saltstack/salt/bin/python3",
+        "/usr/libexec/platform-python",
+    )
 )
+"""Where a Python is looked for, the best first."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ class Plan:
 
     managers: what may register it at boot, in order of preference; chosen: whether one
     was named, so that its failure is a failure. python: path of the agent's interpreter.
+    lingers: a user's agent runs while that user is not signed in as well.
     """
 
     directory: Path
@@ -62,6 +68,7 @@ class Plan:
     key_info: KeyInfo = field(repr=False)
     python: str
     online: bool
+    lingers: bool = True
 
     @property
     def needs_account(self) -> bool:
@@ -69,11 +76,17 @@ class Plan:
         return self.is_root and self.runner.name == ACCOUNT
 
 
-def plan(arguments: Arguments, stamped_key: str, wanted: str, reporter: Reporter) -> Plan:
+def plan(
+    arguments: Arguments,
+    stamped_key: str,
+    wanted: str,
+    reporter: Reporter,
+    lingers: bool = True,
+) -> Plan:
     """Return the plan, having written nothing; Refusal says why there is none.
 
     stamped_key: the key info in this installer, empty in a generic one. wanted: the
-    platform that it is made for.
+    platform that it is made for. lingers: see `Plan`.
     """
     check_platform(wanted)
     is_root = os.geteuid() == 0
@@ -92,18 +105,25 @@ def plan(arguments: Arguments, stamped_key: str, wanted: str, reporter: Reporter
         key_info=_key_info(key_text),
         python=_python(is_root),
         online=bool(arguments.get("online_install")),
+        lingers=lingers,
     )
 
 
 def check_platform(wanted: str) -> None:
     """Refuse a host that the payload cannot run on."""
-    found = linux.platform_name() if sys.platform.startswith("linux") else sys.platform
+    found = _platform_name(sys.platform)
     if found == wanted and sys.maxsize <= 2**32:
         found = f"{wanted} with a 32-bit Python"
-    elif found == wanted and platform.libc_ver()[0] != "glibc":
+    elif found == wanted and "linux" in wanted and platform.libc_ver()[0] != "glibc":
         found = f"{wanted} without glibc"
     if found != wanted:
         raise Refusal(Code.INSTALL_PLATFORM, wanted=wanted, found=found)
+
+
+def _platform_name(system: str) -> str:
+    if system == "darwin":
+        return macos.platform_name()
+    return linux.platform_name() if system.startswith("linux") else system
 
 
 def _key_info(text: str) -> KeyInfo:
@@ -210,7 +230,7 @@ def _check_writable(directory: Path, above: Path) -> None:
     flags = os.statvfs(above).f_flag
     if flags & os.ST_RDONLY:
         detail = f"{above} is on a read-only file system"
-    elif flags & os.ST_NOEXEC:
+    elif flags & getattr(os, "ST_NOEXEC", 0):
         detail = f"{above} is on a file system that runs no programs (noexec)"
     elif not os.access(above, os.W_OK | os.X_OK):
         detail = f"no right to write in {above}"
@@ -263,8 +283,15 @@ def _can_enter(directory: Path, runner: Runner) -> bool:
 # --- with what ------------------------------------------------------------------------
 
 
+def managers(system: str, is_root: bool) -> Tuple[str, ...]:
+    """Return what may start it at boot here, best first. system: as `sys.platform` has it."""
+    if system == "darwin":
+        return macos_boot.MANAGERS
+    return linux_boot.detect(Path("/"), is_root, shutil.which("crontab") is not None)
+
+
 def _managers(startup: str, is_root: bool) -> Tuple[Tuple[str, ...], bool]:
-    found = linux_boot.detect(Path("/"), is_root, shutil.which("crontab") is not None)
+    found = managers(sys.platform, is_root)
     if startup == "auto":
         return found, False
     if startup in ("sysv", "openrc") and not is_root:
@@ -274,8 +301,9 @@ def _managers(startup: str, is_root: bool) -> Tuple[Tuple[str, ...], bool]:
         "openrc": not Path("/sbin/openrc-run").exists(),
         "sysv": not linux_boot.INIT_SCRIPTS.is_dir(),
         "cron": shutil.which("crontab") is None,
+        "launchd": "launchd" not in found,
     }
-    if missing.get(startup, False):
+    if missing.get(startup, False) or (sys.platform == "darwin" and startup not in found):
         raise Refusal(
             Code.INSTALL_STARTUP, manager=startup, detail="it is not what runs on this host"
         )
@@ -288,10 +316,10 @@ def _python(is_root: bool) -> str:
     The system's own comes first: it stays where it is when this shell's does not. What
     root installs must be reachable, and not writable, by the user that runs it.
     """
-    candidates: List[str] = [*_PYTHONS, sys.executable]
+    candidates: List[str] = [*PYTHONS, sys.executable]
     for candidate in candidates:
         reachable = os.access(candidate, os.X_OK) and (
-            not is_root or _is_public(Path(candidate).resolve())
+            not is_root or _suits_root(Path(candidate).resolve(), sys.platform)
         )
         if reachable and _is_recent(candidate):
             return candidate
@@ -305,6 +333,12 @@ def _is_recent(python: str) -> bool:
     )
     command = [python, "-I", "-S", "-c", question]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0  # noqa: S603
+
+
+def _suits_root(path: Path, system: str) -> bool:
+    """Return whether everybody can run that Python, and root may: on a Mac Homebrew's, for
+    one, is a person's own, who could change what root runs."""
+    return _is_public(path) and (system != "darwin" or path.stat().st_uid == 0)
 
 
 def _is_public(path: Path) -> bool:

@@ -11,7 +11,6 @@
 
 PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 REMOVE_ME=86
-REGISTRY=/var/lib/tremplin-jump-client
 DROP='import os, pwd, sys
 user = pwd.getpwnam(sys.argv[1])
 os.initgroups(user.pw_name, user.pw_gid)
@@ -48,8 +47,11 @@ find_python() {
         python=$PYTHON
         return 0
     fi
-    for python in /usr/bin/python3 /usr/local/bin/python3 /opt/saltstack/salt/bin/python3 \
-        /usr/libexec/platform-python; do
+    for python in $PYTHONS; do
+        if [ -n "$MAC" ] && is_root; then
+            # What is not root's, such as Homebrew's, its owner could change.
+            [ "$(stat -L -f %u "$python" 2>/dev/null)" = 0 ] || continue
+        fi
         "$python" -I -S -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null &&
             return 0
     done
@@ -89,10 +91,23 @@ run() {
 
 # --- the supervisor, where no service manager does its work ---------------------------
 
-if [ "$OWNER" = root ]; then PIDFILE=/run/$NAME.pid; else PIDFILE=$DIR/var/supervisor.pid; fi
+if [ "$OWNER" != root ]; then
+    PIDFILE=$DIR/var/supervisor.pid
+elif [ -d /run ]; then
+    PIDFILE=/run/$NAME.pid
+else
+    PIDFILE=/var/run/$NAME.pid
+fi
 
 supervisor_pid() {
-    pid=$(cat "$PIDFILE" 2>/dev/null) && [ -n "$pid" ] && [ -r "/proc/$pid/cmdline" ] &&
+    pid=$(cat "$PIDFILE" 2>/dev/null) && [ -n "$pid" ] || return 1
+    if [ ! -e /proc/self ]; then
+        case $(ps -ww -o command= -p "$pid" 2>/dev/null) in
+        *"$DIR/init-script supervise") return 0 ;;
+        *) return 1 ;;
+        esac
+    fi
+    [ -r "/proc/$pid/cmdline" ] &&
         tr '\0' '\n' <"/proc/$pid/cmdline" | grep -Fqx "$DIR/init-script" &&
         tr '\0' '\n' <"/proc/$pid/cmdline" | grep -Fqx supervise
 }
@@ -171,7 +186,13 @@ supervisor_stop() {
     rm -f "$PIDFILE"
 }
 
-is_alive() { grep -qs '^State:.[^ZX]' "/proc/$1/status"; }
+is_alive() {
+    if [ -e /proc/self ]; then
+        grep -qs '^State:.[^ZX]' "/proc/$1/status"
+    else
+        case $(ps -o state= -p "$1" 2>/dev/null) in '' | Z*) return 1 ;; esac
+    fi
+}
 
 supervisor_status() {
     if supervisor_pid; then return 0; fi
@@ -187,6 +208,66 @@ service_manager() { # systemctl with the right manager
     else
         XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/run/user/$(id -u)} systemctl --user "$@"
     fi
+}
+
+# --- launchd --------------------------------------------------------------------------
+
+if [ "$OWNER" = root ]; then DOMAIN=system; else DOMAIN=gui/$(id -u); fi
+
+launchd_start() {
+    tries=0
+    # What was unloaded a moment ago may still be on its way out, and is then not taken.
+    until launchd_has_it || launchctl bootstrap "$DOMAIN" "$BOOT_ENTRY" 2>/dev/null; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 50 ] || {
+            launchctl bootstrap "$DOMAIN" "$BOOT_ENTRY"
+            return
+        }
+        nap
+    done
+    # One that has just failed, and waits for its next start, is not kept waiting.
+    launchctl kickstart "$DOMAIN/$NAME" >/dev/null 2>&1
+    tries=0
+    until launchd_status; do
+        # An installation that must go is gone before it can be seen to run.
+        [ -e "$DIR/init-script" ] || return 0
+        tries=$((tries + 1))
+        [ "$tries" -lt 50 ] || return 1
+        nap
+    done
+}
+
+launchd_stop() {
+    launchctl bootout "$DOMAIN/$NAME" 2>/dev/null
+    tries=0
+    while launchd_has_it; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 300 ] || return 1
+        nap
+    done
+}
+
+launchd_has_it() { launchctl print "$DOMAIN/$NAME" >/dev/null 2>&1; }
+
+launchd_status() {
+    launchctl print "$DOMAIN/$NAME" 2>/dev/null | grep -q 'state = running' && return 0
+    if launchd_has_it; then return 1; fi
+    return 3
+}
+
+# What launchd itself starts and keeps alive. It sends SIGTERM to this shell alone.
+launched() {
+    child='' stopping=''
+    trap 'stopping=yes; [ -z "$child" ] || kill "$child" 2>/dev/null' TERM INT HUP
+    write_hardware
+    run &
+    child=$!
+    await_child
+    if [ -z "$stopping" ] && [ "$status" = "$REMOVE_ME" ]; then
+        quiet=yes
+        remove by_agent
+    fi
+    exit "$status"
 }
 
 control() { # start | stop | status
@@ -205,6 +286,13 @@ control() { # start | stop | status
         case $1 in
         status) supervisor_status ;;
         *) rc-service --quiet "$NAME" "$1" ;;
+        esac
+        ;;
+    launchd)
+        case $1 in
+        start) launchd_start ;;
+        stop) launchd_stop ;;
+        status) launchd_status ;;
         esac
         ;;
     *) "supervisor_$1" ;;
@@ -252,6 +340,10 @@ remove() { # by_hand | by_agent
     forget_parents
     note "the Jump Client in $DIR was removed"
     say "the Jump Client in $DIR was removed" "le Jump Client de $DIR est désinstallé"
+    # Last of all, for launchd ends this very shell with it.
+    if [ "$STARTUP" = launchd ] && [ "$1" = by_agent ]; then
+        exec launchctl bootout "$DOMAIN/$NAME"
+    fi
 }
 
 tell_server() { # by_hand | by_agent
@@ -288,6 +380,10 @@ unregister() { # by_hand | by_agent
         rc-update --quiet del "$NAME" default >/dev/null 2>&1
         rm -f "/etc/runlevels/default/$NAME" "$BOOT_ENTRY"
         ;;
+    launchd)
+        [ "$1" = by_agent ] || launchd_stop
+        rm -f "$BOOT_ENTRY"
+        ;;
     cron)
         crontab -l 2>/dev/null | grep -Fv "# $NAME" >"$DIR/.crontab"
         if [ -s "$DIR/.crontab" ]; then crontab "$DIR/.crontab"; else crontab -r 2>/dev/null; fi
@@ -304,7 +400,12 @@ forget_account() {
         [ ! -e "$other" ] || [ ! -d "$(cat "$other")" ] || return 0
     done
     if [ -e "$REGISTRY/account-made" ]; then
-        userdel "$ACCOUNT" >/dev/null 2>&1 || deluser "$ACCOUNT" >/dev/null 2>&1 || :
+        if [ -n "$MAC" ]; then
+            dscl . -delete "/Users/$ACCOUNT" >/dev/null 2>&1
+            dscl . -delete "/Groups/$ACCOUNT" >/dev/null 2>&1
+        else
+            userdel "$ACCOUNT" >/dev/null 2>&1 || deluser "$ACCOUNT" >/dev/null 2>&1 || :
+        fi
     fi
     rm -rf "$REGISTRY"
 }
@@ -372,6 +473,7 @@ main() {
     supervisor-stop) supervisor_stop ;;
     supervisor-status) supervisor_status ;;
     supervise) supervise ;;
+    launched) launched ;;
     run) run ;;
     prepare) write_hardware ;;
     unregister) unregister by_hand ;;

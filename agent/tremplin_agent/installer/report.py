@@ -7,6 +7,7 @@ import sys
 import syslog
 from typing import Mapping, Optional
 
+from tremplin_agent.platform.syslog_lines import line as logged
 from tremplin_agent.refusal import Refusal
 
 PROGRAM = "tremplin-installer"
@@ -44,14 +45,14 @@ class Reporter:
     def warn(self, english: str, french: str) -> None:
         """Warn on stderr and in the system log."""
         line = self.text(english, french)
-        syslog.syslog(syslog.LOG_WARNING, _one_line(line))
+        syslog.syslog(syslog.LOG_WARNING, logged(PROGRAM, _one_line(line)))
         if not self.quiet:
             sys.stderr.write(f"{PROGRAM}: {_one_line(line)}\n")
 
     def fail(self, refusal: Refusal) -> int:
         """Say why it failed, and return the exit status."""
         line = refusal.line(self._french)
-        syslog.syslog(syslog.LOG_ERR, _one_line(line))
+        syslog.syslog(syslog.LOG_ERR, logged(PROGRAM, _one_line(line)))
         sys.stderr.write(f"{PROGRAM}: {_one_line(line)}\n")
         return refusal.failure.exit_status
 

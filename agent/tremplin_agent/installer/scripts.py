@@ -7,7 +7,8 @@ import shlex
 from typing import Dict
 
 from tremplin_agent.installation import Installation
-from tremplin_agent.installer.checks import ACCOUNT
+from tremplin_agent.installer.accounts import REGISTRY
+from tremplin_agent.installer.checks import ACCOUNT, PYTHONS
 
 _MARK = "#@FACTS@\n"
 
@@ -24,6 +25,9 @@ def facts(installation: Installation) -> str:
         "BOOT_ENTRY": installation.boot_entry,
         "PYTHON": installation.python,
         "ACCOUNT": ACCOUNT if own_account else "",
+        "MAC": "yes" if installation.platform.startswith("macos-") else "",
+        "REGISTRY": str(REGISTRY),
+        "PYTHONS": " ".join(PYTHONS),
         "LINGER_MADE": "yes" if installation.linger_made else "",
     }
     assignments = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())

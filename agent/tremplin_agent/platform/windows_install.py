@@ -27,7 +27,7 @@ from tremplin_agent.refusal import Refusal, enrolment_refusal
 from tremplin_agent.store import Store, StoreError, write_durably
 from tremplin_agent.wire import KeyInfo, WireError
 
-PARAMETERS_HERE: Tuple[Parameter, ...] = tuple(p for p in PARAMETERS if p.where is not Where.LINUX)
+PARAMETERS_HERE: Tuple[Parameter, ...] = tuple(p for p in PARAMETERS if p.where is not Where.UNIX)
 PROPERTIES: Dict[str, Parameter] = {
     p.msi_property: p for p in PARAMETERS_HERE if p.name != "install_dir"
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, Mapping, Optional
@@ -79,6 +80,10 @@ def _home(wanted: str, var: Path) -> str:
 
 def system_language() -> str:
     """Return the host's language, as its logins have it, or nothing."""
+    if sys.platform == "darwin":
+        from tremplin_agent.platform.macos import language
+
+        return language()
     for path in (Path("/etc/default/locale"), Path("/etc/locale.conf")):
         try:
             lines = path.read_text("utf-8", "replace").splitlines()

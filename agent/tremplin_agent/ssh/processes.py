@@ -1,53 +1,44 @@
 """Processes of sessions: how they begin, and that none of them is left.
 
-A session's process, and the host of all sessions, adopt what their children leave behind
-(PR_SET_CHILD_SUBREAPER): whatever a session started stays below it, daemons too, and can
-be found and ended.
+A session's process, and the host of all sessions, adopt what their children leave behind:
+whatever a session started stays below it, daemons too, and can be found and ended. macOS
+knows no such thing, and daemons get away there (`platform.macos_processes`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import fcntl
 import os
 import signal
 import subprocess
+import sys
 import termios
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import Callable, Collection, Dict, List, Mapping, NamedTuple, Optional, Set
+
+if sys.platform == "darwin":
+    from tremplin_agent.platform import macos_processes as system
+else:
+    from tremplin_agent.platform import linux_processes as system
+
+adopt_orphans, set_name = system.adopt_orphans, system.set_name
 
 TERM_SECONDS = 2.0
 """How long what a session started may take to end by itself."""
 KILL_SECONDS = 2.0
 _POLL_SECONDS = 0.02
-_PR_SET_PDEATHSIG = 1
-_PR_SET_NAME = 15
-_PR_SET_CHILD_SUBREAPER = 36
-
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def adopt_orphans() -> None:
-    """Become the parent of what the children of this process leave behind."""
-    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def die_with(parent: int) -> None:
-    """Get SIGTERM once the parent is gone; end now when it is gone already.
+    """Get SIGTERM once the parent is gone, where the system can; end now when it is gone.
 
     parent: its process id, taken before this process began.
     """
-    _libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+    system.end_with_parent()
     if os.getppid() != parent:
         raise SystemExit(0)
-
-
-def set_name(name: str) -> None:
-    """Show this process under that name, of 15 characters at most."""
-    _libc.prctl(_PR_SET_NAME, ctypes.create_string_buffer(name.encode()), 0, 0, 0)
 
 
 # --- beginning ------------------------------------------------------------------------
@@ -76,6 +67,9 @@ class Child:
             with suppress(OSError):
                 os.killpg(self.pid, number)
 
+
+_leaders: Set[int] = set()
+"""The programs that this process has started, each the leader of a POSIX session."""
 
 _PYTHONS_OWN = (signal.SIGPIPE, signal.SIGXFSZ)
 """Python ignores them for itself; `subprocess` gives them back to what it starts."""
@@ -119,6 +113,7 @@ class Reaper:
         started.returncode = 0
         child = Child(started.pid, self._loop.create_future())
         self._children[child.pid] = child
+        _leaders.add(child.pid)
         return child
 
     def _collect(self) -> None:
@@ -197,7 +192,7 @@ def tell(told: Set[int], number: int, spared: Collection[int] = ()) -> List[int]
 def below(ancestor: int, spared: Collection[int] = ()) -> List[int]:
     """Return the process ids of all living descendants of a process, parents first."""
     children: Dict[int, List[int]] = {}
-    for pid, parent in _parents().items():
+    for pid, parent in system.parents(_leaders).items():
         children.setdefault(parent, []).append(pid)
     found: List[int] = []
     waiting = [ancestor]
@@ -206,23 +201,6 @@ def below(ancestor: int, spared: Collection[int] = ()) -> List[int]:
             if pid not in spared:
                 found.append(pid)
                 waiting.append(pid)
-    return found
-
-
-def _parents() -> Dict[int, int]:
-    """Return the parent of every process that has not ended."""
-    found = {}
-    for entry in os.scandir("/proc"):
-        if not entry.name.isdigit():
-            continue
-        try:
-            text = Path(entry.path, "stat").read_text("utf-8", "replace")
-        except OSError:
-            continue
-        # The name, in parentheses, may hold anything.
-        state, parent = text.rpartition(")")[2].split()[:2]
-        if state not in "ZX":
-            found[int(entry.name)] = int(parent)
     return found
 
 

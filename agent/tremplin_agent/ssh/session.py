@@ -97,7 +97,7 @@ class Session:
     async def _until_over(self, way: tunnel.Tunnel, commands: Commands) -> str:
         """Return the code of the end, whoever made it."""
         serving = asyncio.ensure_future(self._serve(way, commands))
-        watching = asyncio.ensure_future(self._watch(way))
+        watching = asyncio.ensure_future(self._watch(way, commands))
         ways: Set[asyncio.Future[Any]] = {serving, watching, self._stopped, way.over}
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -130,16 +130,20 @@ class Session:
         except (OSError, asyncssh.Error) as error:
             log.info("session %s: %s", self._order.session_id, error)
 
-    async def _watch(self, way: tunnel.Tunnel) -> str:
+    async def _watch(self, way: tunnel.Tunnel, commands: Commands) -> str:
         """Return the code of the end once the session has lasted or rested too long, or
-        the way to the server is dead."""
+        the way to the server is dead. The technician is warned where the terms say so."""
         until = self._order.until or float("inf")
+        warn_at = until - self._terms.warn_seconds if self._terms.warning else float("inf")
         heartbeat = self._order.heartbeat
         while True:
             now = time.monotonic()
             silence = now - way.heard_at
             if now >= until:
                 return Code.SESSION_TIME_UP.value
+            if now >= warn_at:
+                warn_at = float("inf")
+                commands.say(self._terms.warning)
             idle = self._terms.idle_seconds
             if idle and now - way.used_at >= idle:
                 return Code.SESSION_IDLE.value
@@ -148,7 +152,7 @@ class Session:
                 return Code.SESSION_HOST_LOST.value
             if silence >= heartbeat:
                 way.ping()
-            waits = [until - now, heartbeat / 2]
+            waits = [until - now, warn_at - now, heartbeat / 2]
             if idle:
                 waits.append(way.used_at + idle - now)
             await asyncio.sleep(max(0.02, min(waits)))

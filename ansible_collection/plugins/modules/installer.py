@@ -112,7 +112,7 @@ options:
   platform:
     description: Platform of the hosts.
     type: str
-    choices: [linux-64, linux-arm64, windows-64, windows-64-msi]
+    choices: [linux-64, linux-arm64, macos-64, macos-arm64, windows-64, windows-64-msi]
     default: linux-64
   dest:
     description: With O(state=fetched), path of the file on the controller. Its directory is made
@@ -265,7 +265,7 @@ def _extended(module, client):
     )
 
 
-PLATFORMS = ["linux-64", "linux-arm64", "windows-64", "windows-64-msi"]
+PLATFORMS = ["linux-64", "linux-arm64", "macos-64", "macos-arm64", "windows-64", "windows-64-msi"]
 
 
 def fetched(module, client):

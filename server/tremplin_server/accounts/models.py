@@ -121,3 +121,5 @@ class Totp(Model):
     """Readable only with the site's secret_key."""
     last_step: Mapped[int] = mapped_column(default=0)
     """The time step of the last code that was accepted; none at or before it is again."""
+    proved_at: Mapped[datetime | None]
+    """When a code was last accepted, to sign in or to start a session."""

@@ -92,6 +92,19 @@ def authenticate_both(work: Work, username: str, password: str, code: str) -> Us
     return user
 
 
+def prove_again(work: Work, code: str) -> None:
+    """Take a code of the acting person's second factor, for something that wants it anew.
+
+    Raises Invalid (`code`) when it is wrong, which counts like a wrong password, and
+    TremplinError auth.locked.
+    """
+    user = acting_user(work)
+    _check_lock(work, user)
+    if not totp.accept(work, user, code):
+        _count_failure(work, user)
+        raise Invalid({"code": ["This code is wrong, or its time is over."]})
+
+
 def _let_in(work: Work, user: User) -> None:
     user.failed_logins = 0
     user.locked_until = None
@@ -344,6 +357,7 @@ __all__ = [
     "language_of",
     "must_change_password",
     "named",
+    "prove_again",
     "query",
     "update",
 ]

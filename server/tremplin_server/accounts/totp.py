@@ -135,7 +135,10 @@ def accept(work: Work, user: User, code: str) -> bool:
     found = work.session.get(Totp, user.id)
     if found is None or not user.two_factor_enabled:
         return False
-    return _spend(work, found, code) or recovery.spend(work, user, code)
+    right = _spend(work, found, code) or recovery.spend(work, user, code)
+    if right:
+        found.proved_at = work.now()
+    return right
 
 
 def _spend(work: Work, found: Totp, code: str) -> bool:

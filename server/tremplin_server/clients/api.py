@@ -8,13 +8,16 @@ from flask import Response
 from flask.views import MethodView
 
 from tremplin_server import rest
-from tremplin_server.clients import housekeeping, service, tombstones, wake_on_lan
+from tremplin_server.clients import copies, housekeeping, service, tombstones, wake_on_lan
 from tremplin_server.clients.drift import drift
 from tremplin_server.clients.models import Tombstone
 from tremplin_server.clients.schemas import (
     ClientBody,
     ClientChange,
     ClientQuery,
+    CopyAnswer,
+    CopyNew,
+    CopyQuery,
     DeleteQuery,
     DriftBody,
     DriftNew,
@@ -24,6 +27,8 @@ from tremplin_server.clients.schemas import (
     TombstoneQuery,
     WokenBody,
     shown,
+    shown_by_id,
+    shown_copy,
 )
 from tremplin_server.installers.schemas import Reason
 
@@ -51,13 +56,15 @@ class OneClient(MethodView):
     def get(self, id: int) -> dict[str, Any]:
         """Return a Jump Client."""
         with rest.reading() as work:
-            return shown(work, service.get(work, id))
+            return shown_by_id(work, id)
 
     @blp.arguments(ClientChange)
     @blp.response(200, ClientBody)
     def patch(self, values: dict[str, Any], id: int) -> dict[str, Any]:
         """Change a Jump Client; its agent is told what it should know."""
         with rest.writing() as work:
+            if copies.is_copy(id):
+                return shown_copy(work, copies.update(work, id, values))
             return shown(work, service.update(work, id, values))
 
     @blp.arguments(DeleteQuery, location="query")
@@ -65,7 +72,36 @@ class OneClient(MethodView):
     def delete(self, values: dict[str, Any], id: int) -> None:
         """Delete a Jump Client; its agent uninstalls itself as soon as it is reached."""
         with rest.writing() as work:
-            service.delete(work, id, values["reason"])
+            if copies.is_copy(id):
+                copies.remove(work, id, values["reason"])
+            else:
+                service.delete(work, id, values["reason"])
+
+
+@blp.route("/<int:id>/copy")
+class Copy(MethodView):
+    """A Jump Client once more, in another Jump Group."""
+
+    @blp.arguments(CopyNew)
+    @blp.response(200, CopyAnswer)
+    def post(self, values: dict[str, Any], id: int) -> dict[str, Any]:
+        """Copy a Jump Client into another Jump Group; the host stays one."""
+        with rest.writing() as work:
+            made = copies.make(work, service.place(work, id), values)
+        return {"action": "copy", "success": "1", "destId": made.id}
+
+
+@blp.route("/copy")
+class Copies(MethodView):
+    """The copies of all Jump Clients."""
+
+    @blp.arguments(CopyQuery, location="query")
+    @blp.response(200, ClientBody(many=True), headers=rest.PAGE_HEADERS)
+    def get(self, _filters: dict[str, Any]) -> Response:
+        """List the copies; they are not in the list of Jump Clients, which counts hosts."""
+        with rest.reading() as work:
+            query = copies.query(work)
+            return rest.page(work, query, ClientBody, lambda copy: shown_copy(work, copy))
 
 
 @blp.route("/<int:id>/uninstall")

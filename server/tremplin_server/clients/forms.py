@@ -17,8 +17,8 @@ from wtforms import (
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from tremplin_server import pages
-from tremplin_server.clients import service
-from tremplin_server.clients.models import JumpClient
+from tremplin_server.clients import copies, service
+from tremplin_server.clients.models import ClientCopy, JumpClient
 from tremplin_server.db import Work
 from tremplin_server.groups import pages as groups
 from tremplin_server.i18n import lazy_gettext as _l
@@ -98,6 +98,52 @@ class PropertiesForm(FlaskForm):  # type: ignore[misc] # the package has no type
         for name in POLICIES:
             values[name] = values[name] or None
         values["external_id"] = values["external_id"] or None
+        values["remove_at"] = utc(values["remove_at"])
+        kind, number = groups.parse(self.jump_group.data) or ("", 0)
+        return {**values, "jump_group_type": kind, "jump_group_id": number}
+
+
+class CopyForm(FlaskForm):  # type: ignore[misc] # the package has no types
+    """What can be changed of a copy of a Jump Client, or stated of a new one."""
+
+    name = StringField(_l("Name"), [InputRequired(), Length(max=128)])
+    jump_group = SelectField(_l("Jump Group"))
+    tag = StringField(_l("Tag"), [Length(max=64)])
+    comments = TextAreaField(_l("Comments"), [Length(max=1024)])
+    jump_policy_id = SelectField(_l("Jump Policy"), coerce=int)
+    attended_session_policy_id = SelectField(_l("Session policy, user present"), coerce=int)
+    unattended_session_policy_id = SelectField(_l("Session policy, nobody present"), coerce=int)
+    remove_at = DateTimeLocalField(
+        _l("Remove on (UTC)"),
+        [Optional()],
+        format=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
+        description=_l("The copy is removed then; empty for no date."),
+    )
+
+    @classmethod
+    def of(cls, work: Work, place: JumpClient | ClientCopy) -> CopyForm:
+        """Return the form, filled with what was sent, else with the values of `place`."""
+        form = cls(obj=place, data={"jump_group": groups.value_of(place)})
+        form.place = place
+        form.jump_group.choices = pages.options(groups.choices(work, place))
+        form.jump_policy_id.choices = pages.options(policies.jump_choices(work))
+        for name in POLICIES[1:]:
+            form[name].choices = pages.options(policies.session_choices(work))
+        return form
+
+    def save(self, work: Work) -> None:
+        """Change the copy to what the form says; needs a form that is valid."""
+        copies.update(work, self.place.id, self.values())
+
+    def make(self, work: Work) -> ClientCopy:
+        """Add a copy as the form says; needs a form that is valid."""
+        return copies.make(work, self.place, self.values())
+
+    def values(self) -> dict[str, Any]:
+        """Return the properties in the service's terms."""
+        values = {k: v for k, v in self.data.items() if k not in ("csrf_token", "jump_group")}
+        for name in POLICIES:
+            values[name] = values[name] or None
         values["remove_at"] = utc(values["remove_at"])
         kind, number = groups.parse(self.jump_group.data) or ("", 0)
         return {**values, "jump_group_type": kind, "jump_group_id": number}

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import delete, or_, select
 
-from tremplin_server.clients import removal
+from tremplin_server.clients import copies, removal
 from tremplin_server.clients.lifecycle import State, is_expired, offline_limit_minutes
 from tremplin_server.clients.models import ClosedBy, JumpClient, Tombstone, UnknownKey
 from tremplin_server.clients.presence import Identity
@@ -39,7 +39,7 @@ def settings_for(config: Config, identity: Identity) -> dict[str, Any]:
     }
 
 
-def limit_of(config: Config, client: Identity | JumpClient) -> int:
+def limit_of(config: Config, client: Identity | JumpClient | copies.AsListed) -> int:
     """Return after how many minutes away a client is dropped; 0 means never."""
     return offline_limit_minutes(
         config.delete_days,
@@ -49,7 +49,7 @@ def limit_of(config: Config, client: Identity | JumpClient) -> int:
     )
 
 
-def expires_at(config: Config, client: JumpClient) -> datetime | None:
+def expires_at(config: Config, client: JumpClient | copies.AsListed) -> datetime | None:
     """Return when an agent that is away will remove itself, if it ever does."""
     limit = limit_of(config, client)
     if client.state in (State.ONLINE, State.UNINSTALLED) or client.worker_id or not limit:
@@ -103,6 +103,7 @@ def sweep(work: Work) -> int:
     """
     purged = purge(work, dry_run=False)
     _remove_dated(work)
+    copies.remove_dated(work)
     _expire_tombstones(work)
     forgotten = work.now() - timedelta(days=work.config.delete_days)
     work.session.execute(delete(UnknownKey).where(UnknownKey.last_seen < forgotten))

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from tremplin_server.accounts.models import GOES_WITH_OWNER
 from tremplin_server.clients.lifecycle import State
 from tremplin_server.db import Model
 from tremplin_server.groups.models import Owned, one_owner
@@ -81,6 +82,33 @@ class JumpClient(Owned, Model):
     last_access: Mapped[datetime | None] = mapped_column(index=True)
     worker_id: Mapped[str | None] = mapped_column(String(64), index=True)
     """The worker that holds the control channel now."""
+
+
+FIRST_COPY_ID = 1_000_000_001
+"""Copies are counted from here, so that one id never means a Jump Client and a copy."""
+
+
+class ClientCopy(Owned, Model):
+    """The same host once more, in another group; see `clients.copies`."""
+
+    __tablename__ = "client_copy"
+    __table_args__ = (one_owner(), {"sqlite_autoincrement": True, "info": {GOES_WITH_OWNER: True}})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    client_id: Mapped[int] = mapped_column(
+        ForeignKey("jump_client.id", ondelete="CASCADE"), index=True
+    )
+    name: Mapped[str] = mapped_column(String(128))
+    tag: Mapped[str] = mapped_column(String(64), default="")
+    comments: Mapped[str] = mapped_column(String(1024), default="")
+    jump_policy_id: Mapped[int | None] = mapped_column(ForeignKey("jump_policy.id"))
+    attended_session_policy_id: Mapped[int | None] = mapped_column(ForeignKey("session_policy.id"))
+    unattended_session_policy_id: Mapped[int | None] = mapped_column(
+        ForeignKey("session_policy.id")
+    )
+    remove_at: Mapped[datetime | None] = mapped_column(index=True)
+    created_at: Mapped[datetime]
+    created_by: Mapped[str] = mapped_column(String(255))
 
 
 class Command(Model):

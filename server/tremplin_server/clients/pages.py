@@ -8,10 +8,10 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from tremplin_server import pages, rest
-from tremplin_server.clients import measures, service, tombstones
-from tremplin_server.clients.forms import PropertiesForm, ReasonForm
+from tremplin_server.clients import copies, measures, service, tombstones
+from tremplin_server.clients.forms import CopyForm, PropertiesForm, ReasonForm
 from tremplin_server.clients.lifecycle import State, is_lost
-from tremplin_server.clients.models import JumpClient
+from tremplin_server.clients.models import ClientCopy, JumpClient
 from tremplin_server.db import Work
 from tremplin_server.groups import pages as groups
 from tremplin_server.i18n import gettext as _
@@ -24,8 +24,7 @@ blp = pages.blueprint("client_pages", __name__)
 def show(client_id: int) -> ResponseReturnValue:
     """Show a Jump Client, and change its properties."""
     with rest.writing() if request.method == "POST" else rest.reading() as work:
-        client = service.get(work, client_id)
-        form = PropertiesForm.of(work, client) if _may_edit(work) else None
+        form = _form(work, client_id) if _may_edit(work) else None
         if request.method == "POST":
             work.actor.require(Permission.CLIENTS_WRITE)
             if form and form.validate() and pages.attempt(work, form, lambda: form.save(work)):
@@ -47,8 +46,11 @@ def delete(client_id: int) -> ResponseReturnValue:
     form = ReasonForm()
     if form.validate_on_submit():
         with rest.writing() as work:
-            name = service.get(work, client_id).name
-            service.delete(work, client_id, form.reason.data)
+            name = service.place(work, client_id).name
+            if copies.is_copy(client_id):
+                copies.remove(work, client_id, form.reason.data or "")
+            else:
+                service.delete(work, client_id, form.reason.data)
         flash(_("%(name)s was deleted.", name=name), "good")
         return redirect("/console")
     return _removal(client_id, form)
@@ -85,7 +87,14 @@ def close_tombstone(tombstone_id: int) -> ResponseReturnValue:
     return redirect(url_for("client_pages.tombstones_page", open="1"))
 
 
-def _label(work: Work, client: JumpClient) -> str:
+def _form(work: Work, client_id: int) -> PropertiesForm | CopyForm:
+    found = service.place(work, client_id)
+    if isinstance(found, ClientCopy):
+        return CopyForm.of(work, found)
+    return PropertiesForm.of(work, found)
+
+
+def _label(work: Work, client: JumpClient | copies.AsListed) -> str:
     state = State(client.state)
     lost = is_lost(state, client.last_seen, work.now(), work.config.lost_days)
     return "lost" if lost else state.value
@@ -93,9 +102,11 @@ def _label(work: Work, client: JumpClient) -> str:
 
 def shown(work: Work, client_id: int) -> dict[str, Any]:
     """Return what every page of one Jump Client shows of it."""
-    client = service.get(work, client_id)
+    client = service.listed(work, client_id)
     return {
         "client": client,
+        "is_copy": copies.is_copy(client_id),
+        "host_id": service.get(work, client_id).id,
         "state": _label(work, client),
         "group": groups.labels(work, [client])[groups.value_of(client)],
         "measures": measures.measures(client.statistics),

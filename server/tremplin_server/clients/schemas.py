@@ -8,10 +8,11 @@ import marshmallow as ma
 from marshmallow import fields, validate
 from tremplin_agent import __version__
 
+from tremplin_server.clients import copies, service
 from tremplin_server.clients.housekeeping import expires_at
 from tremplin_server.clients.lifecycle import State, is_lost
 from tremplin_server.clients.listing import CONNECTION_TYPES, STATES
-from tremplin_server.clients.models import JumpClient
+from tremplin_server.clients.models import ClientCopy, JumpClient
 from tremplin_server.db import Work
 from tremplin_server.installers.fields import MAX_INTEGER, START_MODES
 from tremplin_server.installers.schemas import GROUP_TYPES, choice, text
@@ -36,6 +37,10 @@ class ClientQuery(Query):
     state = choice(*STATES)
     search = text(1, 255)
     sort = text(1, 255)
+
+
+class CopyQuery(Query):
+    """Copies have no filters."""
 
 
 class ClientChange(ma.Schema):
@@ -74,6 +79,7 @@ class ClientBody(ClientChange):
     """A Jump Client. What has no value is left out, except policies, tag and comments."""
 
     id = Integer()
+    copy_of = Integer(metadata={"description": "Of a copy: the id of the host's Jump Client."})
     hostname = fields.String()
     fqdn = fields.String()
     install_mode = choice("unknown", "user", "service")
@@ -117,7 +123,7 @@ _PLAIN = [
 ]
 
 
-def shown(work: Work, client: JumpClient) -> dict[str, Any]:
+def shown(work: Work, client: JumpClient | copies.AsListed) -> dict[str, Any]:
     """Return what `ClientBody` dumps of a record, with what follows from it and the time."""
     state = State(client.state)
     gone = state is State.UNINSTALLED
@@ -131,6 +137,22 @@ def shown(work: Work, client: JumpClient) -> dict[str, Any]:
     }
 
 
+class CopyNew(ma.Schema):
+    """The name and the Jump Group of a copy."""
+
+    name = text(1, 128, required=True)
+    jump_group_id = Integer(required=True)
+    jump_group_type = choice(*GROUP_TYPES, required=True)
+
+
+class CopyAnswer(ma.Schema):
+    """What became of a copy. success: `1`. destId: its id."""
+
+    action = fields.String()
+    success = fields.String()
+    destId = Integer()  # noqa: N815 - the field's name in the contract
+
+
 class NeighbourBody(ma.Schema):
     """A Jump Client that was asked to wake another."""
 
@@ -142,6 +164,18 @@ class WokenBody(ma.Schema):
     """The neighbours that were asked to wake a host."""
 
     through = fields.List(fields.Nested(NeighbourBody))
+
+
+def shown_copy(work: Work, copy: ClientCopy) -> dict[str, Any]:
+    """Return what `ClientBody` dumps of a copy: the host's Jump Client, as it is listed there."""
+    listed = copies.AsListed(work.session.get_one(JumpClient, copy.client_id), copy)
+    return {**shown(work, listed), "copy_of": copy.client_id, "external_id": None}
+
+
+def shown_by_id(work: Work, number: int) -> dict[str, Any]:
+    """Return what `ClientBody` dumps of the Jump Client, or of the copy, with that id."""
+    place = service.place(work, number)
+    return shown_copy(work, place) if isinstance(place, ClientCopy) else shown(work, place)
 
 
 class DeleteQuery(Query):

@@ -8,19 +8,18 @@ from typing import Any
 
 from sqlalchemy import Select, select
 from sqlalchemy.exc import IntegrityError
-from tremplin_agent.parameters import BY_NAME, check
 from tremplin_agent.wire import CommandKind
 
 from tremplin_server.audit import service as audit
-from tremplin_server.clients import commands, listing, removal
+from tremplin_server.clients import commands, copies, listing, removal
 from tremplin_server.clients.housekeeping import limit_of
 from tremplin_server.clients.lifecycle import Event, State, after
-from tremplin_server.clients.models import ClosedBy, JumpClient, Tombstone
+from tremplin_server.clients.models import ClientCopy, ClosedBy, JumpClient, Tombstone
+from tremplin_server.clients.properties import checked, take_owner
 from tremplin_server.db import Work, same_text
 from tremplin_server.errors import Conflict, Invalid, NotFound
 from tremplin_server.groups import service as groups
 from tremplin_server.permissions import Permission
-from tremplin_server.policies import service as policies
 
 EDITABLE = (
     "name",
@@ -50,11 +49,38 @@ def _seen(work: Work) -> Select[JumpClient]:
 
 
 def get(work: Work, client_id: int) -> JumpClient:
-    """Return a Jump Client that the actor sees; NotFound (client.missing) otherwise."""
+    """Return a Jump Client that the actor sees; NotFound (client.missing) otherwise.
+
+    By the id of a copy that the actor sees it is the host's own Jump Client, in whatever
+    group that is; `place` returns what is seen of it.
+    """
+    if copies.is_copy(client_id):
+        return work.session.get_one(JumpClient, copies.get(work, client_id).client_id)
     client = work.session.scalar(_seen(work).where(JumpClient.id == client_id))
     if client is None:
         raise NotFound("client.missing", id=client_id)
     return client
+
+
+def place(work: Work, client_id: int) -> JumpClient | ClientCopy:
+    """Return the Jump Client, or the copy, that an id means: its group and its policies."""
+    return copies.get(work, client_id) if copies.is_copy(client_id) else get(work, client_id)
+
+
+def _own(work: Work, client_id: int) -> JumpClient:
+    """Return the Jump Client with this very id; Conflict (client.is_copy) for that of a copy."""
+    client = get(work, client_id)
+    if client.id != client_id:
+        raise Conflict("client.is_copy", name=client.name, id=client.id)
+    return client
+
+
+def listed(work: Work, client_id: int) -> JumpClient | copies.AsListed:
+    """Return what an id shows: a Jump Client, under the name and group that it has there."""
+    found = place(work, client_id)
+    if isinstance(found, ClientCopy):
+        return copies.AsListed(work.session.get_one(JumpClient, found.client_id), found)
+    return found
 
 
 def find(
@@ -91,11 +117,12 @@ def update(work: Work, client_id: int, changes: Mapping[str, Any]) -> JumpClient
     the agent should know is ordered. Raises Invalid, Conflict (client.external_id_taken).
     """
     work.actor.require(Permission.CLIENTS_WRITE)
-    client = get(work, client_id)
+    client = _own(work, client_id)
     groups.require_item(work, client, "edit")
     wanted = {k: v for k, v in changes.items() if k in EDITABLE}
-    _take_owner(work, client, wanted)
-    _check(work, client, wanted)
+    take_owner(work, client, wanted)
+    wanted = checked(work, wanted)
+    _require_own_key(work, client, wanted)
     changed = {k: v for k, v in wanted.items() if getattr(client, k) != v}
     if not changed:
         return client
@@ -136,57 +163,16 @@ def told(work: Work, client: JumpClient) -> dict[str, Any]:
     }
 
 
-def _take_owner(work: Work, client: JumpClient, wanted: dict[str, Any]) -> None:
-    """Turn jump_group_type and _id into the owner's columns."""
-    if "jump_group_id" not in wanted and "jump_group_type" not in wanted:
+def _require_own_key(work: Work, client: JumpClient, wanted: Mapping[str, Any]) -> None:
+    if not wanted.get("external_id"):
         return
-    kind = wanted.pop("jump_group_type", "shared" if "jump_group_id" in wanted else None)
-    number = wanted.pop("jump_group_id", None)
-    if number is None:
-        if kind != client.jump_group_type:
-            raise Invalid({"jump_group_id": ["Is needed to change the type."]})
-        return
-    owner = groups.owner(work, kind or "shared", number)
-    columns = (owner.shared_group_id, owner.owner_user_id)
-    if columns != (client.shared_group_id, client.owner_user_id):
-        groups.require_item(work, owner, "add")
-    wanted["shared_group_id"], wanted["owner_user_id"] = columns
-
-
-_CHECKED = ("name", "tag", "comments", "external_id", "max_offline_minutes")
-"""Held against the table of installer parameters, as at an installation."""
-
-
-def _check(work: Work, client: JumpClient, wanted: dict[str, Any]) -> None:
-    for name in _CHECKED:
-        if name in wanted:
-            wanted[name] = _proper(name, wanted[name])
-    if wanted.get("jump_policy_id") is not None:
-        policies.jump_policy(work, wanted["jump_policy_id"])
-    for field in ("attended_session_policy_id", "unattended_session_policy_id"):
-        if wanted.get(field) is not None:
-            policies.session_policy(work, wanted[field], field=field)
-    removal_date = wanted.get("remove_at")
-    if removal_date is not None and removal_date <= work.now():
-        raise Invalid({"remove_at": ["Must be in the future."]})
-    if "external_id" in wanted:
-        other = work.session.scalar(
-            select(JumpClient.id).where(
-                JumpClient.external_id == wanted["external_id"], JumpClient.id != client.id
-            )
+    other = work.session.scalar(
+        select(JumpClient.id).where(
+            JumpClient.external_id == wanted["external_id"], JumpClient.id != client.id
         )
-        if wanted["external_id"] and other is not None:
-            raise Conflict("client.external_id_taken", id=other)
-
-
-def _proper(name: str, value: Any) -> Any:
-    if name == "external_id" and not value:
-        return None
-    text = value.replace("\r\n", "\n").strip() if isinstance(value, str) else value
-    try:
-        return check(BY_NAME[f"jc_{name}"], text)
-    except ValueError as error:
-        raise Invalid({name: [str(error)]}) from error
+    )
+    if other is not None:
+        raise Conflict("client.external_id_taken", id=other)
 
 
 # --- ending ---------------------------------------------------------------------------
@@ -222,7 +208,7 @@ def uninstall(work: Work, client_id: int, reason: str = "") -> JumpClient:
 
 def _removable(work: Work, client_id: int) -> JumpClient:
     work.actor.require(Permission.CLIENTS_DELETE)
-    client = get(work, client_id)
+    client = _own(work, client_id)
     groups.require_item(work, client, "remove")
     work.session.refresh(client, with_for_update=True)
     return client

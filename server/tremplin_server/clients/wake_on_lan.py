@@ -38,7 +38,7 @@ def wake(work: Work, client_id: int) -> list[Neighbour]:
     """
     work.actor.require(Permission.SESSIONS_START)
     client = service.get(work, client_id)
-    groups.require_item(work, client, "start")
+    groups.require_item(work, service.place(work, client_id), "start")
     if client.worker_id is not None:
         raise Conflict("wake.awake", name=client.name)
     if not client.networks:

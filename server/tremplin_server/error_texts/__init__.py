@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from tremplin_server.error_texts import accounts, clients, push, requests, sessions, support
+from tremplin_server.error_texts import (
+    accounts,
+    attending,
+    clients,
+    policies,
+    push,
+    requests,
+    sessions,
+    support,
+)
 from tremplin_server.error_texts.entry import Entry
 
-SUBJECTS = (requests, accounts, clients, sessions, push, support)
+SUBJECTS = (requests, accounts, policies, clients, sessions, support, attending, push)
 
 __all__ = ["SUBJECTS", "Entry"]

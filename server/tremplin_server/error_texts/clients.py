@@ -93,6 +93,13 @@ ENTRIES = {
     "protocol.error": Entry(
         400, 3, "the agent sent something unreadable", "l'agent a envoyé une trame illisible"
     ),
+    "client.one_copy": Entry(
+        409, 3, "one Jump Client is copied at a time", "un seul Jump Client est copié à la fois"
+    ),
+    "client.is_copy": Entry(
+        409, 3, "this is a copy; do that to the host's own Jump Client {name} (id {id})",
+        "ceci est une copie ; faites-le sur le Jump Client {name} de la machine (id {id})",
+    ),
     "wake.awake": Entry(
         409, 3, "{name} is connected already", "{name} est déjà connecté"
     ),

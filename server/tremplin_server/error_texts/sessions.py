@@ -45,10 +45,6 @@ ENTRIES = {
         409, 3, "the Jump Client runs another version ({version}); try again after its update",
         "le Jump Client est d'une autre version ({version}) ; réessayez après sa mise à jour",
     ),
-    "jump.policy": Entry(
-        409, 3, "the Jump Policy lets one technician in at a time, and somebody is there",
-        "la politique n'admet qu'un technicien à la fois, et quelqu'un est déjà là",
-    ),
     "jump.host_busy": Entry(
         503, 6, "the Jump Client has as many sessions as it can serve",
         "le Jump Client a déjà autant de sessions qu'il peut en servir",

@@ -16,11 +16,13 @@ from tremplin_server.accounts.callers import Caller
 from tremplin_server.audit import service as audit
 from tremplin_server.db import Work
 from tremplin_server.errors import Denied, TremplinError
-from tremplin_server.gateway import metrics
+from tremplin_server.gateway import logins, metrics
 from tremplin_server.gateway.bastion_channel import ChannelStream, Half, Notice
 from tremplin_server.gateway.bastion_words import greeting, plain, say
 from tremplin_server.gateway.stream import Stream, StreamTunnel
 from tremplin_server.permissions import Actor, ActorKind
+from tremplin_server.policies.refusal import PolicyRefusal
+from tremplin_server.policies.rules import Needs
 from tremplin_server.sessions import naming, reach
 from tremplin_server.sessions.host_keys import ssh_public_key
 from tremplin_server.sessions.models import Front
@@ -50,6 +52,7 @@ class BastionConnection(asyncssh.SSHServer):
         self._connection: asyncssh.SSHServerConnection | None = None
         self._address = ""
         self._name = ""
+        self._login = logins.Login("")
         self._known: dict[tuple[str, str], Caller | TremplinError] = {}
         self._passwords = 0
         self._refusal: TremplinError | None = None
@@ -57,6 +60,8 @@ class BastionConnection(asyncssh.SSHServer):
         self._candidate: Caller | None = None
         self.caller: Caller | None = None
         """Who it is, once that is proven."""
+        self._proven = False
+        """Whether a code was taken at the sign-in and has opened no session yet."""
 
     # --- life -------------------------------------------------------------------------------
 
@@ -91,7 +96,8 @@ class BastionConnection(asyncssh.SSHServer):
     # --- who it is --------------------------------------------------------------------------
 
     def begin_auth(self, username: str) -> bool:
-        self._name = username
+        self._login = logins.parse(username)
+        self._name = self._login.username
         return True
 
     def public_key_auth_supported(self) -> bool:
@@ -99,7 +105,10 @@ class BastionConnection(asyncssh.SSHServer):
 
     async def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         """Return whether the key is the user's; asked twice, before and after the proof."""
-        shown = (username, key.get_fingerprint())
+        if self._login.factor:
+            # The password and a code are wanted: ssh goes on to ask for them.
+            return False
+        shown = (self._name, key.get_fingerprint())
         if shown not in self._known:
             if len(self._known) >= MAX_KEYS:
                 self.hang_up("attempts")
@@ -137,13 +146,14 @@ class BastionConnection(asyncssh.SSHServer):
             return False
         try:
             self._candidate = await self._bastion.call(
-                callers.by_password, username, *responses, self._address
+                callers.by_password, self._name, *responses, self._address
             )
         except TremplinError as error:
             self._refusal = error
             if self._passwords >= MAX_PASSWORDS:
                 self.hang_up("attempts")
             return False
+        self._proven = True
         return True
 
     def auth_completed(self) -> None:
@@ -172,7 +182,13 @@ class BastionConnection(asyncssh.SSHServer):
     async def _open(self, word: str) -> ChannelStream:
         """Return the channel's end of a new session with the Jump Client `word`."""
         assert self.caller is not None, "channels come after the sign-in"
-        request = Request(Front.BASTION, keys=self.caller.keys, open=self.caller.by_password)
+        request = Request(
+            Front.BASTION,
+            keys=self.caller.keys,
+            open=self.caller.by_password,
+            reason=self._login.reason,
+            ticket_id=self._login.ticket_id,
+        )
         number = connecting.number_in(word)
         try:
             if number is None:
@@ -225,6 +241,8 @@ class BastionConnection(asyncssh.SSHServer):
             Front.BASTION,
             capabilities=(Capability.FORWARD,),
             keys=(key.export_public_key().decode().strip(),),
+            reason=self._login.reason,
+            ticket_id=self._login.ticket_id,
         )
         stream, host_key = await self._connect(word, request)
         trusted = asyncssh.import_public_key(ssh_public_key(host_key))
@@ -249,6 +267,7 @@ class BastionConnection(asyncssh.SSHServer):
 
     async def _started(self, client_id: int, request: Request) -> Stream:
         assert self.caller is not None, "channels come after the sign-in"
+        request, self._proven = replace(request, proven=self._proven), False
         stream = await self._bastion.sessions.start_and_connect(
             self.caller.actor, client_id, request
         )
@@ -274,8 +293,15 @@ class BastionConnection(asyncssh.SSHServer):
         allowed = not isinstance(error, Denied)
         return asyncssh.ChannelOpenError(
             asyncssh.OPEN_CONNECT_FAILED if allowed else asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED,
-            plain(error.text(self._language)),
+            plain(error.text(self._language) + self._advice(error)),
         )
+
+    def _advice(self, error: TremplinError) -> str:
+        """Return how to bring over SSH what a Jump Policy asks for; empty for other errors."""
+        if not isinstance(error, PolicyRefusal) or not isinstance(error.verdict, Needs):
+            return ""
+        words = logins.words_for(self._login, error.verdict.rules)
+        return say("bring", self._language, login=words) if words else ""
 
 
 def _usable(forward: asyncio.Task[asyncssh.SSHClientConnection]) -> bool:

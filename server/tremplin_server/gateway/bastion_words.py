@@ -22,6 +22,7 @@ _TABLE: dict[str, tuple[str, str]] = {
     "attempts": ("too many failed attempts", "trop d'echecs"),
     "stopping": ("the server is stopping", "le serveur s'arrete"),
     "signed_out": ("you were signed out", "vous avez ete deconnecte"),
+    "bring": ("; sign in to the bastion as {login}", " ; connectez-vous au bastion comme {login}"),
     "hello": (
         "Hello {user}. This is the bastion of Tremplin: it leads to Jump Clients, and has no "
         "shell of its own.",

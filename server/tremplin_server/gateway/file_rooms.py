@@ -118,7 +118,13 @@ class FileRooms:
 
     async def _connect(self, order: FileOrder) -> Room:
         request = Request(
-            Front.FILES, capabilities=(Capability.SFTP,), ports=(), reason=order.reason, open=True
+            Front.FILES,
+            capabilities=(Capability.SFTP,),
+            ports=(),
+            reason=order.reason,
+            open=True,
+            ticket_id=order.ticket_id,
+            code=order.code,
         )
         opening = await self._gateway.store.call_as(
             order.actor, service.start_here, order.client_id, request, self._gateway.worker_id

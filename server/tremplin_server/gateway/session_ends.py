@@ -82,11 +82,12 @@ class SessionStream:
     async def close(self, code: str = "") -> None:
         if self._code is not None:
             return
-        self._code = code
+        # The agent and the timer here say the same; only the server knows who set the limit.
+        self._code = self.opening.limit_code if code == "session.time_up" else code
         if self._timer is not None:
             self._timer.cancel()
         self._over(self)
-        await self._agent.close(code)
+        await self._agent.close(self._code)
 
     @property
     def end_code(self) -> str:
@@ -99,7 +100,7 @@ class SessionStream:
         )
 
 
-_FAMILIES = ("jump.", "session.", "client.")
+_FAMILIES = ("jump.", "session.", "client.", "support.")
 
 
 def error_of(code: str, detail: str = "") -> TremplinError:
@@ -110,4 +111,6 @@ def error_of(code: str, detail: str = "") -> TremplinError:
         return TremplinError(code)
     except KeyError:
         # Its words want values; only the version of an agent can be told.
-        return TremplinError(code, version=detail[:32] or "?", id="?", port="?", number="?")
+        return TremplinError(
+            code, version=detail[:32] or "?", id="?", port="?", number="?", what="?"
+        )

@@ -75,6 +75,8 @@ class InstallerForm(FlaskForm):  # type: ignore[misc] # the package has no types
             [
                 ("linux-64", "Linux x86-64"),
                 ("linux-arm64", "Linux ARM64"),
+                ("macos-arm64", "macOS, Apple"),
+                ("macos-64", "macOS, Intel"),
                 ("windows-64", "Windows x64, EXE"),
                 ("windows-64-msi", "Windows x64, MSI"),
             ]

@@ -22,6 +22,8 @@ from tremplin_server.errors import NotFound, TremplinError, Unavailable
 FILES = {
     "linux-64": "tremplin-scc-linux-64.bin",
     "linux-arm64": "tremplin-scc-linux-arm64.bin",
+    "macos-64": "tremplin-scc-macos-64.bin",
+    "macos-arm64": "tremplin-scc-macos-arm64.bin",
     "windows-64": "tremplin-scc-win64.exe",
     "windows-64-msi": "tremplin-scc-win64.msi",
 }

@@ -88,7 +88,7 @@ def _narrowed(work: Work, query: Select[Any], view: View, table: Table) -> Selec
     if view.tag:
         query = query.where(JumpClient.tag == view.tag)
     if view.state:
-        query = query.where(_in_state(work, view.state))
+        query = query.where(in_state(work, view.state))
     return query
 
 
@@ -106,7 +106,8 @@ def _sort(view: View, table: Table) -> ColumnElement[Any]:
     return column.label("sort")
 
 
-def _in_state(work: Work, state: str) -> ColumnElement[bool]:
+def in_state(work: Work, state: str) -> ColumnElement[bool]:
+    """Return the condition that a Jump Client has a state, or a label such as `lost`."""
     long_ago = work.now() - timedelta(days=work.config.lost_days)
     lost = and_(JumpClient.state == State.OFFLINE.value, JumpClient.last_seen < long_ago)
     if state == "lost":
@@ -166,7 +167,7 @@ def _by_record(work: Work, view: View) -> Select[Any] | None:
     fields = view.fields or FIELDS
     conditions = []
     if "state" in fields:
-        conditions += [_in_state(work, state) for state in state_words(view.phrase)]
+        conditions += [in_state(work, state) for state in state_words(view.phrase)]
     span = moments.span(view.phrase) if "last_access" in fields else None
     if span:
         conditions.append(JumpClient.last_access.between(*span))

@@ -10,9 +10,10 @@ from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 
 from tremplin_server import pages, rest
+from tremplin_server.clients import copies, wake_on_lan
 from tremplin_server.clients import service as clients
-from tremplin_server.clients import wake_on_lan
-from tremplin_server.clients.forms import PropertiesForm, ReasonForm
+from tremplin_server.clients.forms import CopyForm, PropertiesForm, ReasonForm
+from tremplin_server.clients.models import ClientCopy
 from tremplin_server.db import Work
 from tremplin_server.errors import Conflict, NotFound
 from tremplin_server.i18n import gettext as _
@@ -32,7 +33,7 @@ def properties() -> ResponseReturnValue:
     with rest.writing() if request.method == "POST" else rest.reading() as work:
         items = _chosen(work)
         work.actor.require(Permission.CLIENTS_WRITE)
-        if any(item.method != "client" for item in items):
+        if any(item.method == "rdp" for item in items):
             return _to_own_page(items)
         form, save = _form(work, items)
         if request.method == "POST" and form.validate() and pages.attempt(work, form, save):
@@ -52,6 +53,21 @@ def delete() -> ResponseReturnValue:
             if pages.attempt(work, form, lambda: _delete(work, items, reason)):
                 return done(_("Deleted: %(what)s.", what=_named(items)))
         return _dialogue("console/_delete.html", items, form)
+
+
+@blp.route("/console/copy", methods=["GET", "POST"])
+def copy() -> ResponseReturnValue:
+    """Ask for group, name and policies, then list a host once more there."""
+    with rest.writing() if request.method == "POST" else rest.reading() as work:
+        items = _chosen(work)
+        work.actor.require(Permission.CLIENTS_WRITE)
+        if len(items) > 1 or items[0].method == "rdp":
+            raise Conflict("client.one_copy")
+        form = CopyForm.of(work, clients.place(work, items[0].id))
+        sent = request.method == "POST" and form.validate()
+        if sent and pages.attempt(work, form, lambda: form.make(work)):
+            return done(_("Copied: %(what)s.", what=_named(items)))
+        return _dialogue("console/_copy.html", items, form)
 
 
 @blp.post("/console/wake")
@@ -86,13 +102,18 @@ def _chosen(work: Work) -> list[Item]:
 
 def _form(work: Work, items: list[Item]) -> tuple[FlaskForm, Callable[[], None]]:
     if len(items) == 1:
-        one = PropertiesForm.of(work, clients.get(work, items[0].id))
+        place = clients.place(work, items[0].id)
+        if isinstance(place, ClientCopy):
+            copy = CopyForm.of(work, place)
+            return copy, lambda: copy.save(work)
+        one = PropertiesForm.of(work, place)
         return one, lambda: one.save(work)
     many = ManyPropertiesForm.of(work)
 
     def save() -> None:
         for item in items:
-            clients.update(work, item.id, many.changes())
+            change = copies.update if item.method == "copy" else clients.update
+            change(work, item.id, many.changes())
 
     return many, save
 
@@ -111,7 +132,7 @@ def _named(items: list[Item]) -> str:
 def _dialogue(template: str, items: list[Item], form: FlaskForm) -> ResponseReturnValue:
     if "HX-Request" not in request.headers:
         # Without script an item's own page has the same.
-        if items[0].method == "client":
+        if items[0].method != "rdp":
             return redirect(url_for("client_pages.show", client_id=items[0].id))
         return redirect(url_for("shortcut_pages.show", number=items[0].id))
     names = [item.name for item in items[:_NAMED]]
@@ -124,6 +145,7 @@ def _dialogue(template: str, items: list[Item], form: FlaskForm) -> ResponseRetu
         more=len(items) - len(names),
         away=away,
         title=_named(items),
+        only_copies=all(item.method == "copy" for item in items),
     )
 
 

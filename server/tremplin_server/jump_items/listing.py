@@ -14,11 +14,12 @@ from tremplin_server.db import Work
 from tremplin_server.errors import NotFound
 from tremplin_server.groups import pages as groups
 from tremplin_server.jump_items.client_source import ClientSource
+from tremplin_server.jump_items.copy_source import CopySource
 from tremplin_server.jump_items.shortcut_source import ShortcutSource
 from tremplin_server.jump_items.sources import Item, Source, parse_key
 from tremplin_server.jump_items.view import PER_PAGE, View
 
-SOURCES: tuple[Source, ...] = (ClientSource(), ShortcutSource())
+SOURCES: tuple[Source, ...] = (ClientSource(), CopySource(), ShortcutSource())
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from tremplin_server import i18n, pages, rest
 from tremplin_server.accounts import preferences
-from tremplin_server.clients import history, measures, wake_on_lan
+from tremplin_server.clients import copies, history, measures, wake_on_lan
 from tremplin_server.clients import service as clients
 from tremplin_server.clients.words import states
 from tremplin_server.db import Work
@@ -148,8 +148,10 @@ def _lines(
 
 def _address() -> Callable[[Item], str]:
     """Return what gives the page of an item: making a hundred addresses one by one is dear."""
+    client = url_for("client_pages.show", client_id=0)
     own = {
-        "client": url_for("client_pages.show", client_id=0),
+        "client": client,
+        "copy": client,
         "rdp": url_for("shortcut_pages.show", number=0),
     }
     return lambda item: own[item.method].replace("/0", f"/{item.id}")
@@ -164,19 +166,26 @@ def view_url(asked: View, endpoint: str = "console_pages.index", **changes: obje
 
 def method_words() -> dict[str, str]:
     """Return the kinds of Jump Items with their words."""
-    return {"client": _("Jump Client"), "rdp": _("RDP shortcut")}
+    return {
+        "client": _("Jump Client"),
+        "copy": _("Copy of a Jump Client"),
+        "rdp": _("RDP shortcut"),
+    }
 
 
 def _panel(work: Work, item: Item) -> dict[str, Any]:
     shown = {"item": item, "group": listing.group_label(work, item)}
-    if item.method != "client":
+    if item.method == "rdp":
         return shown
     client = clients.get(work, item.id)
-    samples = history.of(work, item.id)
-    opened = sessions.query(work, client_id=item.id, state="open").limit(_OPEN_SESSIONS)
+    is_copy = item.method == "copy"
+    samples = history.of(work, client.id)
+    opened = sessions.query(work, client_id=client.id, state="open").limit(_OPEN_SESSIONS)
     return {
         **shown,
-        "client": client,
+        "client": clients.listed(work, item.id),
+        "is_copy": is_copy,
+        "copies": 0 if is_copy else copies.count(work, client.id),
         "advice": advice.advice(work, item, client),
         "wakeable": wake_on_lan.can_wake(client),
         "measures": measures.measures(client.statistics),

@@ -79,6 +79,6 @@ class Source(Protocol):
 def parse_key(key: str) -> tuple[str, int] | None:
     """Return method and id of an item's key; None when it is none."""
     method, _colon, number = key.partition(":")
-    if not method.isalnum() or not number.isdecimal() or len(number) > 9:
+    if not method.isalnum() or not number.isdecimal() or len(number) > 10:
         return None
     return method, int(number)

@@ -2,60 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_wtf import FlaskForm
-from wtforms import SelectField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length, Regexp
 
 from tremplin_server import pages, rest
+from tremplin_server.db import Work
 from tremplin_server.errors import NotFound
 from tremplin_server.i18n import gettext as _
-from tremplin_server.i18n import lazy_gettext as _l
 from tremplin_server.permissions import Permission
 from tremplin_server.policies import changes, service
-from tremplin_server.policies.models import JumpPolicy, SessionPolicy, SimultaneousJumps
+from tremplin_server.policies.forms import JumpPolicyForm, PolicyForm
+from tremplin_server.policies.models import JumpPolicy, SessionPolicy
 
 blp = pages.blueprint("policy_pages", __name__)
 
 KINDS: dict[str, Any] = {"jump": JumpPolicy, "session": SessionPolicy}
 
+OFFERED = "tremplin.approvers"
+"""Among the application's extensions: returns whom a policy may name, as `Offered`.
 
-class PolicyForm(FlaskForm):  # type: ignore[misc] # the package has no types
-    """A policy of either kind."""
-
-    display_name = StringField(_l("Name"), [InputRequired(), Length(max=255)])
-    code_name = StringField(
-        _l("Code name"),
-        [
-            InputRequired(),
-            Regexp(r"^[a-zA-Z0-9_-]{1,64}$", message=_l("Letters, digits, _ and - only.")),
-        ],
-        description=_l("For installers and scripts."),
-        render_kw={"autocapitalize": "none", "spellcheck": "false"},
-    )
-    description = TextAreaField(_l("Description"), [Length(max=4096)], render_kw={"rows": 3})
-
-    def values(self) -> dict[str, Any]:
-        """Return what was typed, as the service takes it."""
-        return {name: value for name, value in self.data.items() if name != "csrf_token"}
+Accounts and groups are not below policies, so whoever composes the pages says it.
+"""
 
 
-class JumpPolicyForm(PolicyForm):
-    """A Jump Policy."""
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """Id or name and label of people, roles and Jump Groups."""
 
-    simultaneous_jumps = SelectField(_l("A second session on the same Jump Client"))
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.simultaneous_jumps.choices = pages.options(
-            (
-                (SimultaneousJumps.JOIN.value, _("Is allowed")),
-                (SimultaneousJumps.DISALLOW.value, _("Is refused")),
-            )
-        )
+    users: list[tuple[int, str]]
+    roles: list[tuple[str, str]]
+    groups: list[tuple[int, str]]
 
 
 def _kind(name: str) -> Any:
@@ -65,8 +44,13 @@ def _kind(name: str) -> Any:
     return kind
 
 
-def _form(name: str, **options: Any) -> PolicyForm:
-    return JumpPolicyForm(**options) if name == "jump" else PolicyForm(**options)
+def _form(work: Work, name: str, **options: Any) -> PolicyForm:
+    if name != "jump":
+        return PolicyForm(**options)
+    form = JumpPolicyForm(**options)
+    offered: Offered = current_app.extensions[OFFERED](work)
+    form.offer(offered.users, offered.roles, offered.groups)
+    return form
 
 
 @blp.get("/login/users/policies")
@@ -88,9 +72,10 @@ def index() -> ResponseReturnValue:
 @blp.route("/login/users/policies/<kind>/new", methods=["GET", "POST"])
 def create(kind: str) -> ResponseReturnValue:
     """Add a policy."""
-    model, form = _kind(kind), _form(kind)
+    model = _kind(kind)
     with rest.writing() as work:
         work.actor.require(Permission.GROUPS_WRITE)
+        form = _form(work, kind)
         if form.validate_on_submit() and pages.attempt(
             work, form, lambda: changes.create(work, model, form.values())
         ):
@@ -106,7 +91,7 @@ def show(kind: str, policy_id: int) -> ResponseReturnValue:
     model = _kind(kind)
     with rest.writing() if request.method == "POST" else rest.reading() as work:
         work.actor.require(Permission.ACCOUNTS_READ)
-        form = _form(kind, obj=changes.get(work, model, policy_id))
+        form = _form(work, kind, obj=changes.get(work, model, policy_id))
         if form.validate_on_submit() and pages.attempt(
             work, form, lambda: changes.update(work, model, policy_id, form.values())
         ):

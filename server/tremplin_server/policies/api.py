@@ -19,6 +19,8 @@ from tremplin_server.policies.schemas import (
     PolicyChange,
     PolicyNew,
     PolicyQuery,
+    ScheduleBody,
+    schedule_body,
 )
 
 jump_policies = rest.blueprint("jump-policy", "/jump-policy")
@@ -68,6 +70,17 @@ class OneJumpPolicy(MethodView):
         """Delete a Jump Policy that nothing refers to."""
         with rest.writing() as work:
             changes.delete(work, JumpPolicy, id)
+
+
+@jump_policies.route("/<int:id>/schedule")
+class Schedule(MethodView):
+    """The schedule of a Jump Policy."""
+
+    @jump_policies.response(200, ScheduleBody)
+    def get(self, id: int) -> dict[str, Any]:
+        """Return when a Jump Policy is open."""
+        with rest.reading() as work:
+            return schedule_body(changes.get(work, JumpPolicy, id))
 
 
 @session_policies.route("")

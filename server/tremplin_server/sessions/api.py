@@ -48,6 +48,7 @@ class Start(MethodView):
             capabilities=tuple(Capability(c) for c in values.get("capabilities", Capability)),
             ports=tuple(values["ports"]) if "ports" in values else None,
             reason=values["reason"],
+            ticket_id=values["ticket_id"],
             technician_ip=request.remote_addr or "",
             keys=tuple(key.strip() for key in values["public_keys"]),
         )

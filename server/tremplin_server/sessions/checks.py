@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy import func, or_, select, text
+from sqlalchemy import func, select, text
 from tremplin_agent.terms import Capability
 
 from tremplin_server.clients import service as clients
@@ -16,8 +16,8 @@ from tremplin_server.db import Work
 from tremplin_server.errors import Conflict, Denied, Invalid, Unavailable
 from tremplin_server.groups import service as groups
 from tremplin_server.permissions import Permission
-from tremplin_server.policies.models import JumpPolicy, SimultaneousJumps
 from tremplin_server.sessions.models import Front, JumpSession, SessionState
+from tremplin_server.sessions.policy_gate import Admission, Asked, Item, admit
 
 START_SECONDS = 60
 """A start that is older than this no longer counts among those at once."""
@@ -27,6 +27,7 @@ MAX_KEYS_LENGTH = 64 * 1024
 """All together; the terms of a session must fit into one frame."""
 
 MAX_REASON = 1024
+MAX_TICKET_ID = 255
 FIRST_VERSION = (0, 1, 0)
 """Of the agents that know sessions."""
 
@@ -43,7 +44,8 @@ class Request:
     them; that he may have those is the caller's to settle. keys: OpenSSH public keys that he
     signs in with on the host. open: the front
     vouches for him, and the host lets him in without a key. technician_ip: where he comes
-    from; the actor's address when empty.
+    from; the actor's address when empty. ticket_id: of what he works on. code: of his second
+    factor, for a Jump Policy that asks for it again. proven: the front has just taken one.
     """
 
     front: Front
@@ -54,28 +56,44 @@ class Request:
     technician_ip: str = ""
     keys: tuple[str, ...] = ()
     open: bool = False
+    ticket_id: str = ""
+    code: str = field(default="", repr=False)
+    proven: bool = False
 
 
-def startable(work: Work, client_id: int, request: Request) -> JumpClient:
-    """Return the Jump Client of a session that may begin; see `service.start` for the errors.
+def startable(work: Work, client_id: int, request: Request) -> tuple[JumpClient, Admission]:
+    """Return the Jump Client of a session that may begin, and what its policy says.
+
+    See `service.start` for the errors.
 
     Until the work ends, no other start of the site passes: limits are exact.
     """
     work.actor.require(Permission.SESSIONS_START)
-    client = clients.get(work, client_id)
-    groups.require_item(work, client, "start")
-    _check(work, request)
+    client, place = clients.get(work, client_id), clients.place(work, client_id)
+    groups.require_item(work, place, "start")
+    require_values(work, request)
     _require_ready(client)
     _one_at_a_time(work)
-    _require_policy(work, client)
-    _require_room(work)
-    return client
+    asked = Asked(
+        request.reason,
+        request.ticket_id,
+        request.code,
+        continues=request.front is Front.FILES,
+        proven=request.proven,
+    )
+    item = Item("client", place.id, client.name, client.id)
+    admission = admit(work, place.jump_policy_id, item, asked)
+    require_room(work)
+    return client, admission
 
 
-def _check(work: Work, request: Request) -> None:
+def require_values(work: Work, request: Request) -> None:
+    """Raise Invalid or Denied (session.port) when a request is none that can be granted."""
     wrong: dict[str, list[str]] = {}
     if len(request.reason) > MAX_REASON:
         wrong["reason"] = [f"Longer than maximum length {MAX_REASON}."]
+    if len(request.ticket_id) > MAX_TICKET_ID:
+        wrong["ticket_id"] = [f"Longer than maximum length {MAX_TICKET_ID}."]
     if not request.capabilities:
         wrong["capabilities"] = ["Missing data for required field."]
     if sum(map(len, request.keys)) > MAX_KEYS_LENGTH or len(request.keys) > MAX_KEYS:
@@ -127,24 +145,6 @@ def _one_at_a_time(work: Work) -> None:
         work.session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _START_LOCK})
 
 
-def _require_policy(work: Work, client: JumpClient) -> None:
-    if client.jump_policy_id is None:
-        return
-    policy = work.session.get(JumpPolicy, client.jump_policy_id)
-    if policy is None or policy.simultaneous_jumps == SimultaneousJumps.JOIN:
-        return
-    others = select(func.count()).where(
-        JumpSession.client_id == client.id,
-        JumpSession.state != SessionState.ENDED,
-        or_(
-            JumpSession.actor_kind != work.actor.kind.value,
-            JumpSession.actor_id != work.actor.id,
-        ),
-    )
-    if work.session.scalar(others):
-        raise Conflict("jump.policy")
-
-
 def starting(work: Work) -> int:
     """Return how many sessions of the site are starting now."""
     found = select(func.count()).where(
@@ -154,7 +154,9 @@ def starting(work: Work) -> int:
     return work.session.scalar(found) or 0
 
 
-def _require_room(work: Work) -> None:
+def require_room(work: Work) -> None:
+    """Raise Unavailable (jump.busy) when too many sessions start at once."""
+    _one_at_a_time(work)
     limit = work.config.session_starts_at_once
     if limit and starting(work) >= limit:
         raise Unavailable("jump.busy")

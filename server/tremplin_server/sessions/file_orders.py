@@ -6,14 +6,13 @@ event loop: a file of many gigabytes, or somebody who reads it slowly, holds no 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from tremplin_server.clients import service as clients
 from tremplin_server.db import Work
-from tremplin_server.groups import service as groups
-from tremplin_server.permissions import Actor, Permission
+from tremplin_server.permissions import Actor
+from tremplin_server.sessions import hosts
 
 ORDER = "tremplin.file_order"
 """Where a view leaves its order in the ASGI scope of the request."""
@@ -37,8 +36,8 @@ class FileOrder:
     """One allowed operation. Paths are the host's bytes; errors are told in `language`.
 
     path: what it is about; empty for the directory that a session begins in. target: the
-    new path, for RENAME. overwrite: whether UPLOAD may replace a file. reason: of the
-    session, when one has to be started.
+    new path, for RENAME. overwrite: whether UPLOAD may replace a file. reason, ticket_id,
+    code: of the session, when one has to be started.
     """
 
     actor: Actor
@@ -49,6 +48,8 @@ class FileOrder:
     target: bytes = b""
     overwrite: bool = False
     reason: str = ""
+    ticket_id: str = ""
+    code: str = field(default="", repr=False)
 
 
 def require_host(work: Work, client_id: int) -> None:
@@ -57,9 +58,7 @@ def require_host(work: Work, client_id: int) -> None:
     It is asked again at every request: a connection to the host may be older than a right
     that was taken away.
     """
-    work.actor.require(Permission.SESSIONS_START)
-    client = clients.get(work, client_id)
-    groups.require_item(work, client, "start")
+    hosts.require(work, client_id)
 
 
 def leave(scope: dict[str, Any], order: FileOrder) -> None:

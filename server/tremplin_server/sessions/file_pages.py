@@ -10,13 +10,14 @@ from __future__ import annotations
 from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
-from flask import Response, render_template, request, session
+from flask import Response, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from tremplin_server import i18n, pages, rest
 from tremplin_server.clients import pages as client_pages
 from tremplin_server.errors import Conflict, Denied, Invalid, TremplinError
-from tremplin_server.sessions import file_orders
+from tremplin_server.sessions import file_orders, policy_gate
+from tremplin_server.sessions.checks import MAX_TICKET_ID
 from tremplin_server.sessions.file_orders import FileOrder, Operation
 from tremplin_server.sessions.service import MAX_REASON
 
@@ -29,7 +30,7 @@ blp = pages.blueprint("file_pages", __name__)
 
 
 @blp.before_request
-def _same_site() -> None:
+def same_site() -> None:
     """Let no other site's link reach into a host; forms carry a token besides."""
     if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
         raise Denied("auth.denied", permission="same-origin")
@@ -41,7 +42,18 @@ def index(client_id: int) -> ResponseReturnValue:
     with rest.reading() as work:
         file_orders.require_host(work, client_id)
         shown = client_pages.shown(work, client_id)
-    return render_template("sessions/files.html", opened=client_id in _opened(), **shown)
+        outlook = policy_gate.of_client(work, shown["client"], shown["host_id"])
+
+    def address(name: str) -> str:
+        return url_for(f"file_pages.{name}", client_id=client_id)
+
+    return render_template(
+        "sessions/files.html",
+        opened=is_opened(client_id),
+        files_address=address,
+        outlook=outlook,
+        **shown,
+    )
 
 
 @blp.post("/console/clients/<int:client_id>/files/open")
@@ -50,18 +62,24 @@ def open_(client_id: int) -> ResponseReturnValue:
     reason = _text("reason")
     if len(reason) > MAX_REASON:
         raise Invalid({"reason": [f"Longer than maximum length {MAX_REASON}."]})
+    ticket_id = _text("ticket_id")
+    if len(ticket_id) > MAX_TICKET_ID:
+        raise Invalid({"ticket_id": [f"Longer than maximum length {MAX_TICKET_ID}."]})
     others = {number: why for number, why in _opened().items() if number != client_id}
     kept = list(others.items())[1 - _MAX_OPENED :]
     # The cookie is no place for a long text.
-    session[_OPENED] = [[number, why] for number, why in kept] + [[client_id, reason[:200]]]
-    return _order(client_id, Operation.OPEN, reason=reason)
+    mine = [client_id, reason[:200], ticket_id[:100]]
+    session[_OPENED] = [[number, *why] for number, why in kept] + [mine]
+    return _order(
+        client_id, Operation.OPEN, reason=reason, ticket_id=ticket_id, code=_text("code")[:64]
+    )
 
 
 @blp.post("/console/clients/<int:client_id>/files/close")
 def close(client_id: int) -> ResponseReturnValue:
     """End the session."""
     answer = _order(client_id, Operation.CLOSE)
-    session[_OPENED] = [[n, why] for n, why in _opened().items() if n != client_id]
+    session[_OPENED] = [[n, *why] for n, why in _opened().items() if n != client_id]
     return answer
 
 
@@ -110,21 +128,30 @@ def _order(client_id: int, operation: Operation, **more: Any) -> ResponseReturnV
     scope = request.environ.get("asgi.scope")
     if scope is None:
         raise TremplinError("request.internal", request_id="-")
+    reason, ticket_id = _opened()[client_id]
     order = FileOrder(
         actor=rest.current_actor(),
         client_id=client_id,
         operation=operation,
         language=i18n.language(),
-        reason=more.pop("reason", _opened()[client_id]),
-        **more,
+        **{"reason": reason, "ticket_id": ticket_id, **more},
     )
     file_orders.leave(cast("dict[str, Any]", scope), order)
     return Response(status=204)
 
 
-def _opened() -> dict[int, str]:
-    """Return the Jump Clients whose files were opened here, with the reasons."""
-    return {int(number): str(reason) for number, reason in session.get(_OPENED, ())}
+def is_opened(client_id: int) -> bool:
+    """Return whether this browser has opened the files of a host."""
+    return client_id in _opened()
+
+
+def _opened() -> dict[int, tuple[str, str]]:
+    """Return the hosts whose files were opened here, with reason and ticket id."""
+    found = {}
+    for number, reason, *more in session.get(_OPENED, ()):
+        # A cookie from before there were ticket ids has none.
+        found[int(number)] = (str(reason), str(more[0]) if more else "")
+    return found
 
 
 def _text(name: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 
 from tremplin_server.accounts.models import User
+from tremplin_server.clients import copies
+from tremplin_server.clients import service as clients
 from tremplin_server.clients.models import JumpClient
 from tremplin_server.db import Work, same_text
 from tremplin_server.errors import NotFound
@@ -28,6 +30,8 @@ def query(
     """
     found = _seen(work).order_by(JumpSession.created_at.desc(), JumpSession.id)
     if client_id is not None:
+        if copies.is_copy(client_id):
+            client_id = clients.get(work, client_id).id
         found = found.where(JumpSession.client_id == client_id)
     if state is not None:
         found = found.where(JumpSession.state == state)

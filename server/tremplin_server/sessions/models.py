@@ -38,6 +38,8 @@ class JumpSession(Model):
     client_id: Mapped[int | None] = mapped_column(
         ForeignKey("jump_client.id", ondelete="SET NULL"), index=True
     )
+    guest_id: Mapped[int | None] = mapped_column(index=True)
+    """Of the support session whose customer's computer it is on, instead of a Jump Client."""
     client_name: Mapped[str] = mapped_column(String(128))
     client_external_id: Mapped[str | None] = mapped_column(String(255))
     user_id: Mapped[int | None] = mapped_column(
@@ -74,6 +76,14 @@ class JumpSession(Model):
     bytes_from_host: Mapped[int] = mapped_column(BigInteger, default=0)
     expires_at: Mapped[datetime]
     """When the session ends whatever happens in it."""
+    limit_code: Mapped[str] = mapped_column(
+        String(64), default="session.time_up", server_default="session.time_up"
+    )
+    """Why it ends then."""
+    ticket_id: Mapped[str] = mapped_column(String(255), default="", server_default="")
+    """Of the request or incident that the technician works on, in a system of the site's own."""
+    jump_policy_id: Mapped[int | None]
+    """The Jump Policy that let it start, which may be gone since."""
 
 
 class SessionRecording(Model):

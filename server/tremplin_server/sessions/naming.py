@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import or_
 
+from tremplin_server.clients import copies
 from tremplin_server.clients import service as clients
 from tremplin_server.clients.lifecycle import State
 from tremplin_server.clients.models import JumpClient
@@ -61,16 +62,16 @@ def id_in(word: str) -> int | None:
     return (parts[0] << 16 | parts[1] << 8 | parts[2]) if max(parts) < 256 else None
 
 
-def resolve(work: Work, word: str) -> JumpClient:
+def resolve(work: Work, word: str) -> JumpClient | copies.AsListed:
     """Return the Jump Client, among those that the actor sees, that `word` means.
+
+    The id of a copy means the host as the copy lists it.
 
     Raises NotFound (client.missing), Conflict (bastion.ambiguous) with the candidates.
     """
     number = id_in(word)
-    if number is not None and 0 < number <= MAX_ID:
-        found = work.session.get(JumpClient, number)
-        if found is not None:
-            return clients.get(work, number)
+    if number is not None and 0 < number <= MAX_ID and _is_known(work, number):
+        return clients.listed(work, number)
     called = [same_text(getattr(JumpClient, name), word) for name in _NAMED_BY]
     candidates = work.session.scalars(clients.query(work).where(or_(*called))).all()
     # A record whose agent is gone is nobody to reach: a reinstalled host has a newer one.
@@ -80,6 +81,10 @@ def resolve(work: Work, word: str) -> JumpClient:
     if len(chosen) > 1:
         raise Conflict("bastion.ambiguous", name=word, candidates=_listed(chosen))
     return chosen[0]
+
+
+def _is_known(work: Work, number: int) -> bool:
+    return copies.is_copy(number) or work.session.get(JumpClient, number) is not None
 
 
 def _listed(candidates: Sequence[JumpClient]) -> str:

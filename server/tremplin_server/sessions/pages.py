@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import flash, jsonify, redirect, render_template, request
+from flask import flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from tremplin_agent.terms import Capability
@@ -16,7 +16,14 @@ from tremplin_server.db import Work
 from tremplin_server.errors import CATALOGUE, Denied, NotFound, TremplinError
 from tremplin_server.i18n import gettext as _
 from tremplin_server.permissions import Permission
-from tremplin_server.sessions import file_orders, listing, recordings, returning, service
+from tremplin_server.sessions import (
+    file_orders,
+    listing,
+    policy_gate,
+    recordings,
+    returning,
+    service,
+)
 from tremplin_server.sessions.api import recording_answer
 from tremplin_server.sessions.models import Front, JumpSession, SessionRecording, SessionState
 from tremplin_server.sessions.service import Request
@@ -44,7 +51,14 @@ def terminal(client_id: int) -> ResponseReturnValue:
     with rest.reading() as work:
         file_orders.require_host(work, client_id)
         shown = client_pages.shown(work, client_id)
-    return render_template("sessions/terminal.html", nonce=pages.style_nonce(), **shown)
+        outlook = policy_gate.of_client(work, shown["client"], shown["host_id"])
+    return render_template(
+        "sessions/terminal.html",
+        nonce=pages.style_nonce(),
+        open_address=url_for("session_pages.open_terminal", client_id=client_id),
+        outlook=outlook,
+        **shown,
+    )
 
 
 @blp.post("/console/clients/<int:client_id>/terminal")
@@ -56,6 +70,8 @@ def open_terminal(client_id: int) -> ResponseReturnValue:
         ports=(),
         reason=request.form.get("reason", "").strip(),
         open=True,
+        ticket_id=request.form.get("ticket_id", "").strip(),
+        code=request.form.get("code", "").strip()[:64],
     )
     with rest.writing() as work:
         started = service.start(work, client_id, asked)

@@ -11,6 +11,7 @@ from tremplin_agent.terms import Capability
 from tremplin_server.installers.fields import MAX_INTEGER
 from tremplin_server.installers.schemas import choice, text
 from tremplin_server.rest import Integer, Query, Timestamp
+from tremplin_server.sessions.checks import MAX_TICKET_ID
 from tremplin_server.sessions.models import Front, JumpSession, SessionState
 from tremplin_server.sessions.service import MAX_KEYS, MAX_REASON
 
@@ -24,10 +25,11 @@ class SessionNew(ma.Schema):
 
     capabilities: everything, when not given. ports: of the host's loopback, to forward to;
     all that the site allows, when not given. public_keys: in OpenSSH's form; who holds one
-    of them signs in on the host.
+    of them signs in on the host. ticket_id: of what it is for; a Jump Policy may want one.
     """
 
     reason = text(0, MAX_REASON, load_default="")
+    ticket_id = text(0, MAX_TICKET_ID, load_default="")
     capabilities = fields.List(choice(*_CAPABILITIES), validate=validate.Length(min=1, max=4))
     ports = fields.List(Integer(maximum=_MAX_PORT), validate=validate.Length(max=100))
     public_keys = fields.List(
@@ -70,6 +72,8 @@ class SessionBody(ma.Schema):
     front = choice(*(front.value for front in Front))
     state = choice(*(state.value for state in SessionState))
     reason = fields.String()
+    ticket_id = fields.String()
+    jump_policy_id = Integer(allow_none=True)
     technician_ip = fields.String()
     capabilities = fields.List(choice(*_CAPABILITIES))
     ports = fields.List(Integer())

@@ -8,11 +8,10 @@ from flask import Response
 from flask.views import MethodView
 
 from tremplin_server import rest
+from tremplin_server.clients.schemas import CopyAnswer, CopyNew
 from tremplin_server.shortcuts import service
 from tremplin_server.shortcuts.models import RdpShortcut
 from tremplin_server.shortcuts.schemas import (
-    CopyAnswer,
-    CopyBody,
     RdpBody,
     RdpChange,
     RdpNew,
@@ -70,7 +69,7 @@ class OneShortcut(MethodView):
 class Copy(MethodView):
     """A copy of an RDP Jump Shortcut."""
 
-    @blp.arguments(CopyBody)
+    @blp.arguments(CopyNew)
     @blp.response(200, CopyAnswer)
     def post(self, values: dict[str, Any], id: int) -> dict[str, Any]:
         """Copy an RDP Jump Shortcut."""

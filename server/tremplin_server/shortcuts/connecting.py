@@ -22,6 +22,7 @@ from tremplin_server.errors import Conflict, Denied
 from tremplin_server.groups import service as groups
 from tremplin_server.permissions import Permission
 from tremplin_server.sessions import reach
+from tremplin_server.sessions.policy_gate import Asked, Item, admit
 from tremplin_server.shortcuts import service
 from tremplin_server.shortcuts.models import RdpShortcut
 
@@ -77,12 +78,26 @@ def may_open(work: Work, shortcut: RdpShortcut) -> bool:
     return True
 
 
-def opened(work: Work, number: int) -> Connection:
-    """Return how a shortcut is opened, and note that the actor does."""
+def opened(work: Work, number: int, asked: Asked | None = None) -> Connection:
+    """Return how a shortcut is opened, and note that the actor does.
+
+    asked: what the actor brings for the shortcut's own Jump Policy; that of the Jump Client
+    that it leads through is asked when the way is opened. Raises what `connection` does,
+    PolicyRefusal (jump.policy) and Invalid (code).
+    """
     found = connection(work, number)
     shortcut = found.shortcut
+    asked = asked or Asked()
+    admit(work, shortcut.jump_policy_id, Item("shortcut", number, shortcut.name), asked)
     audit.record(
-        work, "shortcut.opened", "shortcut", number, shortcut.name, hostname=shortcut.hostname
+        work,
+        "shortcut.opened",
+        "shortcut",
+        number,
+        shortcut.name,
+        reason=asked.reason,
+        hostname=shortcut.hostname,
+        ticket_id=asked.ticket_id,
     )
     return found
 

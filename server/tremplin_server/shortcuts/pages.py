@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from flask import Response, flash, redirect, render_template, url_for
+from flask import Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from tremplin_server import i18n, pages, rest
 from tremplin_server.db import Work
-from tremplin_server.errors import Conflict
+from tremplin_server.errors import Conflict, Invalid
 from tremplin_server.groups import pages as groups
 from tremplin_server.i18n import gettext as _
 from tremplin_server.permissions import Permission
+from tremplin_server.policies.refusal import PolicyRefusal
+from tremplin_server.sessions import policy_gate
+from tremplin_server.sessions.checks import MAX_REASON, MAX_TICKET_ID
+from tremplin_server.sessions.policy_gate import Asked, Item
 from tremplin_server.shortcuts import connecting, service
 from tremplin_server.shortcuts.connecting import Connection
 from tremplin_server.shortcuts.forms import RdpForm
@@ -63,6 +67,9 @@ def show(number: int) -> ResponseReturnValue:
             shortcut=shortcut,
             group=groups.labels(work, [shortcut])[groups.value_of(shortcut)],
             way=_way(work, shortcut),
+            outlook=policy_gate.outlook(
+                work, shortcut.jump_policy_id, Item("shortcut", shortcut.id, shortcut.name)
+            ),
         )
 
 
@@ -102,8 +109,20 @@ def delete(number: int) -> ResponseReturnValue:
 @blp.post("/console/shortcuts/<int:number>/rdp")
 def rdp(number: int) -> ResponseReturnValue:
     """Answer the `.rdp` file of a shortcut."""
-    with rest.writing() as work:
-        found = connecting.opened(work, number)
+    asked = Asked(
+        reason=request.form.get("reason", "").strip()[:MAX_REASON],
+        ticket_id=request.form.get("ticket_id", "").strip()[:MAX_TICKET_ID],
+        code=request.form.get("code", "").strip()[:64],
+    )
+    try:
+        with rest.writing() as work:
+            return _file(connecting.opened(work, number, asked))
+    except (PolicyRefusal, Invalid) as error:
+        flash(error.text(i18n.language()), "wrong")
+        return redirect(url_for("shortcut_pages.show", number=number))
+
+
+def _file(found: Connection) -> Response:
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", found.shortcut.name).strip("-.") or "shortcut"
     headers = {"Content-Disposition": f'attachment; filename="{name}.rdp"'}
     # What Windows writes itself; other programs read it, too.

@@ -73,19 +73,3 @@ class RdpBody(RdpChange):
 
     id = Integer(dump_only=True)
     endpoint_id = Integer(allow_none=True, dump_only=True, dump_default=None)
-
-
-class CopyBody(ma.Schema):
-    """The name and the Jump Group of a copy."""
-
-    name = _text(1, 128, required=True)
-    jump_group_id = Integer(required=True)
-    jump_group_type = _group_type(required=True)
-
-
-class CopyAnswer(ma.Schema):
-    """What became of a copy. success: `1`. destId: the id of the new shortcut."""
-
-    action = fields.String()
-    success = fields.String()
-    destId = Integer()  # noqa: N815 - the field's name in the contract

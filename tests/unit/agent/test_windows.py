@@ -94,7 +94,7 @@ def test_reasons_name_properties_instead_of_switches() -> None:
 
 
 def test_only_what_windows_has_is_a_property() -> None:
-    elsewhere = {p.msi_property for p in PARAMETERS if p.where is Where.LINUX}
+    elsewhere = {p.msi_property for p in PARAMETERS if p.where is Where.UNIX}
     assert elsewhere == {"USER", "SCOPE", "STARTUP"}
     assert not elsewhere & set(windows_install.PROPERTIES)
 

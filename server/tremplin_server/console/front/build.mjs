@@ -27,7 +27,7 @@ await rm(output, { recursive: true, force: true });
 await mkdir(output);
 await build({
   absWorkingDir: here,
-  entryPoints: ["console.ts", "items.ts", "terminal.ts", "files.ts", "player.ts"],
+  entryPoints: ["console.ts", "items.ts", "terminal.ts", "files.ts", "player.ts", "support.ts"],
   outdir: output,
   bundle: true,
   splitting: true,

@@ -6,15 +6,17 @@ import {
   ask,
   element,
   make,
+  mayStart,
   openedBefore,
   reason,
   Refused,
   say,
+  typedInto,
   url,
 } from "./page";
 import "./files.css";
 import "./sessions.css";
-import { bytes, moment } from "./show";
+import { bytes, localTimes, moment } from "./show";
 import { Uploads } from "./uploads";
 
 interface Entry {
@@ -68,8 +70,8 @@ const uploads = new Uploads(
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  const why = new FormData(form).get("reason")?.toString() ?? "";
-  void attempt(() => begin(() => ask<Listing>(url("open"), { reason: why })));
+  const asked = typedInto(form);
+  void attempt(() => begin(() => ask<Listing>(url("open"), asked)));
 });
 
 element("files-close").addEventListener("click", () => {
@@ -357,10 +359,11 @@ browser.addEventListener("drop", (event) => {
   if (items) void attempt(() => upload(dropped(items)));
 });
 
+localTimes();
 // A page that is loaded again goes on where it was.
 if (openedBefore) {
   void attempt(() => begin(() => ask<Listing>(`${url("list")}?path=${encodeURIComponent(location.hash.slice(1))}`)));
-} else if (new URLSearchParams(location.search).has("start")) {
-  // A Jump from the console asks for no reason first.
+} else if (new URLSearchParams(location.search).has("start") && mayStart(form)) {
+  // A Jump from the console asks for no reason first, unless the Jump Policy wants something.
   form.requestSubmit();
 }

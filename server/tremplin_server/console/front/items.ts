@@ -54,7 +54,7 @@ function act(name: string): void {
   const whole = !asked.length && grid.whole;
   const keys = asked.length ? asked : grid.keys();
   asked = [];
-  if (whole && name !== "jump") {
+  if (whole && (name === "properties" || name === "delete")) {
     openBox(`${url(`all_${name}`)}${location.search}`);
     return;
   }

@@ -70,14 +70,14 @@ export class Link {
     return this.ready && !this.over;
   }
 
-  /** Start a session. */
-  async open(why: string): Promise<void> {
+  /** Start a session. asked: what was typed before it. */
+  async open(asked: Record<string, string>): Promise<void> {
     this.received = this.shown = this.confirmed = this.taken = 0;
     this.typed = [];
     this.over = this.ready = false;
     this.brokenAt = 0;
     try {
-      const ticket = await ask<Ticket>(url("open"), { reason: why });
+      const ticket = await ask<Ticket>(url("open"), asked);
       this.sessionId = ticket.session_id;
       this.connect({ type: "open", ...ticket });
     } catch (error) {

@@ -66,8 +66,14 @@ export const csrfToken =
 /** Return the error that an answer of the server tells. */
 export function refusal(status: number, text: string): Refused {
   try {
-    const body = JSON.parse(text) as { code?: string; message?: string };
-    if (body.message) return new Refused(body.code ?? "", sentence(body.message), status);
+    const body = JSON.parse(text) as {
+      code?: string;
+      message?: string;
+      errors?: Record<string, string[]>;
+    };
+    const fields = Object.values(body.errors ?? {}).flat();
+    const told = fields.length ? fields.join(" ") : body.message;
+    if (told) return new Refused(body.code ?? "", sentence(told), status);
   } catch {
     // An answer that is no JSON comes from something in between.
   }
@@ -100,4 +106,23 @@ export async function ask<T>(address: string, form?: Record<string, string>): Pr
 export function reason(error: unknown): string {
   if (error instanceof Refused) return error.message;
   return error instanceof TypeError ? say("unreachable") : String(error);
+}
+
+/** Whether a start was refused for what was asked before it, which can be asked again. */
+export function mayAskAgain(code: string): boolean {
+  return code === "jump.policy" || code === "request.invalid";
+}
+
+/** Return what was typed into a form before a session, and forget the code, good once. */
+export function typedInto(form: HTMLFormElement): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const [name, value] of new FormData(form)) found[name] = String(value);
+  const code = form.elements.namedItem("code");
+  if (code instanceof HTMLInputElement) code.value = "";
+  return found;
+}
+
+/** Whether a session may start without another look at its form: nothing is asked there. */
+export function mayStart(form: HTMLFormElement): boolean {
+  return form.checkValidity() && !form.querySelector("[data-hold]");
 }

@@ -25,3 +25,11 @@ export function bytes(count: number): string {
 export function moment(seconds: number | null): string {
   return seconds === null ? "" : times.format(seconds * 1000);
 }
+
+/** Write the moments that matter to the reader by the clock of this machine. */
+export function localTimes(): void {
+  const clock = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "short" });
+  for (const one of document.querySelectorAll<HTMLTimeElement>("time[data-local]")) {
+    one.textContent = clock.format(new Date(one.dateTime));
+  }
+}

@@ -6,7 +6,8 @@ import { WebLinksAddon } from "@xterm/addon-web-links";
 import { Terminal } from "@xterm/xterm";
 import "@xterm/xterm/css/xterm.css";
 import { type Ending, Link } from "./link";
-import { element, say, sentence } from "./page";
+import { element, mayAskAgain, mayStart, say, sentence, typedInto } from "./page";
+import { localTimes } from "./show";
 import "./sessions.css";
 import "./terminal.css";
 
@@ -66,6 +67,10 @@ const link = new Link(
     },
     ended(ending) {
       terminal.options.disableStdin = true;
+      if (mayAskAgain(ending.code)) {
+        askAgain(ending.message);
+        return;
+      }
       show("ended", say("ended"));
       cover(farewell(ending), true);
     },
@@ -103,14 +108,24 @@ function start(): void {
   fit.fit();
   overlay.hidden = true;
   show("starting", say("starting"));
-  void link.open(new FormData(form).get("reason")?.toString() ?? "");
+  void link.open(typedInto(form));
+}
+
+/** Ask for what the Jump Policy wants: the start was refused. */
+function askAgain(why: string): void {
+  stage.hidden = true;
+  panel.hidden = false;
+  notice.textContent = why && sentence(why);
+  notice.hidden = !why;
+  const empty = form.querySelector<HTMLInputElement>("input:invalid");
+  (empty ?? form.querySelector("input"))?.focus();
 }
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   start();
 });
-again.addEventListener("click", start);
+again.addEventListener("click", () => (form.checkValidity() ? start() : askAgain("")));
 element("terminal-close").addEventListener("click", () => link.close());
 
 // --- typing, copying, pasting -----------------------------------------------------------
@@ -202,5 +217,6 @@ function allowStyles(): void {
   };
 }
 
-// A Jump from the console asks for no reason first.
-if (new URLSearchParams(location.search).has("start")) start();
+localTimes();
+// A Jump from the console asks for no reason first, unless the Jump Policy wants something.
+if (new URLSearchParams(location.search).has("start") && mayStart(form)) start();

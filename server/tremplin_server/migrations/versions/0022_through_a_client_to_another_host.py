@@ -1,6 +1,6 @@
 """Sessions that lead to other hosts, for RDP shortcuts through a Jump Client.
 
-Revision: 0021; follows: 0060
+Revision: 0022; follows: 0021
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0021"
-down_revision = "0060"
+revision = "0022"
+down_revision = "0021"
 branch_labels = None
 depends_on = None
 
