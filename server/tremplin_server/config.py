@@ -171,11 +171,19 @@ def load(environment: Mapping[str, str], file: Path | None = None) -> Config:
     return config
 
 
-def stated(environment: Mapping[str, str]) -> frozenset[str]:
-    """Return the names that the configuration's file or the environment states."""
+def origins(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return where each name that is stated comes from: `file`, or `environment`, which wins."""
     path = environment.get(FILE_VARIABLE)
     file = _from_file(Path(path)) if path else {}
-    return frozenset({*file, *_from_environment(environment)})
+    return {
+        **dict.fromkeys(file, "file"),
+        **dict.fromkeys(_from_environment(environment), "environment"),
+    }
+
+
+def stated(environment: Mapping[str, str]) -> frozenset[str]:
+    """Return the names that the configuration's file or the environment states."""
+    return frozenset(origins(environment))
 
 
 def least(name: str) -> int:

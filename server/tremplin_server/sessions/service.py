@@ -33,6 +33,7 @@ from tremplin_server.sessions.checks import MAX_KEYS as MAX_KEYS
 from tremplin_server.sessions.checks import MAX_REASON as MAX_REASON
 from tremplin_server.sessions.checks import START_SECONDS as START_SECONDS
 from tremplin_server.sessions.checks import Request as Request
+from tremplin_server.sessions.grants import Limits, granted
 from tremplin_server.sessions.hosts import SessionHost
 from tremplin_server.sessions.models import Front, JumpSession, SessionState
 from tremplin_server.sessions.policy_gate import TIME_UP, Admission
@@ -184,6 +185,8 @@ def _add(
     now = work.now()
     latest = now + timedelta(hours=work.config.session_hours)
     until = min(latest, admission.until or latest)
+    idle = work.config.session_idle_minutes
+    grant = admission.grant or granted(request.capabilities, Limits(), idle)
     ports = work.config.session_ports if request.ports is None else request.ports
     session = JumpSession(
         id=secrets.token_hex(16),
@@ -199,9 +202,9 @@ def _add(
         state=SessionState.STARTING,
         reason=request.reason,
         technician_ip=(request.technician_ip or work.actor.source_ip)[:64],
-        capabilities=[capability.value for capability in request.capabilities],
-        ports=list(ports) if Capability.FORWARD in request.capabilities else [],
-        targets=list(request.targets),
+        capabilities=list(grant.capabilities),
+        ports=list(ports) if Capability.FORWARD.value in grant.capabilities else [],
+        targets=list(request.targets) if Capability.FORWARD.value in grant.capabilities else [],
         keys=list(request.keys),
         vouched=request.open,
         ticket_hash=hash_of(ticket) if ticket else "",
@@ -211,6 +214,9 @@ def _add(
         limit_code=admission.code if until == admission.until else TIME_UP,
         ticket_id=request.ticket_id.strip(),
         jump_policy_id=admission.policy_id,
+        session_policy_id=grant.policy_id,
+        recorded=grant.record,
+        idle_minutes=grant.idle_minutes,
     )
     work.session.add(session)
     work.session.flush()
@@ -274,8 +280,8 @@ def _terms(work: Work, session: JumpSession) -> Terms:
         ports=tuple(session.ports),
         targets=tuple(session.targets),
         expires_at=session.expires_at.timestamp(),
-        idle_seconds=config.session_idle_minutes * 60,
-        record_bytes=config.session_recording_mb * 1024 * 1024,
+        idle_seconds=session.idle_minutes * 60,
+        record_bytes=config.session_recording_mb * 1024 * 1024 * session.recorded,
         technician=session.actor,
         notice=notice if config.session_notice and session.guest_id is None else "",
         ends=ends | {TIME_UP: ends.get(session.limit_code, ends[TIME_UP])},

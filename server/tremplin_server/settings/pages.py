@@ -16,10 +16,8 @@ from tremplin_server.i18n import gettext as _
 from tremplin_server.i18n import lazy_gettext as _l
 from tremplin_server.permissions import Permission
 from tremplin_server.settings import service
+from tremplin_server.settings.overlay import EXTENSION as OVERLAY
 from tremplin_server.settings.overlay import Overlay
-
-OVERLAY = "tremplin-settings"
-"""Under which the application keeps its `Overlay`."""
 
 blp = pages.blueprint("setting_pages", __name__)
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import select
+
 from tremplin_server.audit import service as audit
-from tremplin_server.config import MAX_COUNT, least
+from tremplin_server.config import MAX_COUNT, Config, least
 from tremplin_server.db import Work
 from tremplin_server.errors import Conflict, Invalid
 from tremplin_server.permissions import Permission
@@ -28,17 +30,39 @@ NAMES = (*NUMBERS, *CHOICES)
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A setting as it is now. fixed: the configuration states it, so no page changes it."""
+    """A setting as it is now. fixed: the configuration states it, so no page changes it.
+
+    source: `file` or `environment` when it is fixed, else `database` or `default`.
+    """
 
     name: str
     value: int | str
     fixed: bool
+    source: str
+    default: int | str
 
 
-def settings(work: Work, fixed: frozenset[str]) -> list[Shown]:
-    """Return the settings; needs accounts.read."""
+def settings(
+    work: Work, fixed: frozenset[str], origins: Mapping[str, str] | None = None
+) -> list[Shown]:
+    """Return the settings; needs accounts.read. origins: which of file and environment states."""
     work.actor.require(Permission.ACCOUNTS_READ)
-    return [Shown(name, getattr(work.config, name), name in fixed) for name in NAMES]
+    usual = Config()
+    kept = {
+        row.name
+        for row in work.session.scalars(select(Setting))
+        if row.name in NAMES and parsed(row.name, row.value) is not None
+    }
+
+    def source(name: str) -> str:
+        if name in fixed:
+            return (origins or {}).get(name, "file")
+        return "database" if name in kept else "default"
+
+    return [
+        Shown(name, getattr(work.config, name), name in fixed, source(name), getattr(usual, name))
+        for name in NAMES
+    ]
 
 
 def change(work: Work, values: Mapping[str, Any], fixed: frozenset[str]) -> None:
