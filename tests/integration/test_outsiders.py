@@ -30,7 +30,10 @@ HANDS_OUT_A_KEY = f"{API_PREFIX}/jump-client/installer/{'1' * 32}/linux-64"
 
 
 def path_of(rule: Rule) -> str:
-    values = {name: "1" * 32 if "installer" in name else 1 for name in rule.arguments}
+    values = {
+        name: "1" * 32 if "installer" in name or f"length=32):{name}" in rule.rule else 1
+        for name in rule.arguments
+    }
     if "platform" in values:
         values["platform"] = "linux-64"
     _, path = rule.build(values) or ("", "")
