@@ -35,7 +35,7 @@ import tremplin_server.sessions.models
 import tremplin_server.settings.models
 import tremplin_server.shortcuts.models
 import tremplin_server.support.models  # noqa: F401 - metadata knows what was imported
-from tremplin_server import console, i18n, rest
+from tremplin_server import console, i18n, pages, rest
 from tremplin_server.accounts import api as accounts
 from tremplin_server.accounts import key_api, tokens
 from tremplin_server.audit import api as audit
@@ -308,5 +308,5 @@ def _register_error_handlers(app: Flask) -> None:
 
 def _for_program() -> bool:
     # The scripts of our own pages ask for JSON.
-    asks_for_json = request.accept_mimetypes.best == "application/json"
+    asks_for_json = request.accept_mimetypes.best == "application/json" or pages.is_part()
     return asks_for_json or request.path.startswith(PROGRAM_PATHS)

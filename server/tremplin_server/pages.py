@@ -113,6 +113,13 @@ def allow_keeping() -> None:
     g.allow_keeping = True
 
 
+def is_part() -> bool:
+    """Return whether a page that is open asks for a part of itself: htmx does, and scripts
+    then tell what was refused."""
+    history = "HX-History-Restore-Request" in request.headers
+    return "HX-Request" in request.headers and not history
+
+
 def embedded() -> bool:
     """Return whether the page is asked for by a frame; only our own pages may have one."""
     return request.headers.get("Sec-Fetch-Dest") == "iframe" or "frame" in request.args
@@ -151,6 +158,9 @@ def protect(response: Response) -> Response:
 def require_sign_in() -> BaseResponse | None:
     """Let a signed-in user on, as the actor of the request; send anybody else to /login."""
     if not current_user.is_authenticated:
+        if is_part():
+            # The sign-in page is no part of another one: that is asked for anew as a whole.
+            return Response(status=401, headers={"HX-Refresh": "true"})
         return cast(BaseResponse, current_app.login_manager.unauthorized())  # type: ignore[attr-defined]
     rest.set_actor(current_user.actor)
     if current_user.must_change_password:

@@ -348,7 +348,7 @@ def test_jumping_opens_tabs_that_stay_alive(console: Visitor, site: Site, visit:
 def test_who_is_away_cannot_be_jumped_to(console: Visitor) -> None:
     page = console.page
     page.locator("#grid tr.is-offline").first.dblclick()
-    expect(page.locator("#messages")).to_contain_text("It cannot be jumped to")
+    expect(page.locator("#messages")).to_contain_text("the Jump Client is offline")
     expect(page.locator("#panel .alert").first).to_contain_text("not connected")
 
 

@@ -299,6 +299,25 @@ def test_the_pages(app: Flask, people: People, desk: RdpShortcut, group: int) ->
     assert browser.get(page).status_code == 404
 
 
+def test_the_form_takes_the_jump_client_by_its_name(
+    app: Flask, database: Database, people: People, desk: RdpShortcut, client: int, group: int
+) -> None:
+    browser = Browser(app.test_client())
+    browser.sign_in("technician")
+    page = f"/console/shortcuts/{desk.id}/edit"
+    body = {"jump_policy_id": "0", "session_policy_id": "0", "quality": "quality"}
+    place = {"name": "Desk", "hostname": "desk", "jump_group": f"shared:{group}", **body}
+    wrong = browser.post(page, page, through="nobody", **place)
+    assert (wrong.status_code, "There is no such Jump Client" in wrong.text) == (422, True)
+    assert browser.post(page, page, through="RELAY", **place).status_code == 302
+    assert f'value="id-{client}"' in browser.get(page).text
+    with database.work(people.technician) as work:
+        assert service.get(work, desk.id).jumpoint_id == client
+    assert browser.post(page, page, through="", **place).status_code == 302
+    with database.work(people.technician) as work:
+        assert service.get(work, desk.id).jumpoint_id is None
+
+
 def test_the_pages_refuse_who_is_nobody_there(
     app: Flask, people: People, desk: RdpShortcut
 ) -> None:

@@ -20,7 +20,7 @@ from tremplin_server.i18n import gettext as _
 from tremplin_server.i18n import language
 from tremplin_server.jump_items import listing
 from tremplin_server.jump_items.forms import ManyPropertiesForm
-from tremplin_server.jump_items.sources import Item
+from tremplin_server.jump_items.sources import Item, parse_key
 from tremplin_server.permissions import Permission
 from tremplin_server.updates import service as updates
 
@@ -124,7 +124,8 @@ def _to_own_page(items: list[Item]) -> ResponseReturnValue:
 def _chosen(work: Work) -> list[Item]:
     items = listing.chosen(work, request.values.getlist("item"))
     if not items:
-        raise NotFound("client.missing", id="?")
+        key = parse_key(request.values.get("item", ""))
+        raise NotFound("client.missing", id=key[1] if key else "?")
     return items
 
 

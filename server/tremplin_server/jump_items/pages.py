@@ -12,17 +12,19 @@ from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
-from tremplin_server import pages, rest
+from tremplin_server import i18n, pages, rest
 from tremplin_server.accounts import preferences
 from tremplin_server.clients import copies, history, measures, wake_on_lan
 from tremplin_server.clients import service as clients
 from tremplin_server.clients.words import states
 from tremplin_server.db import Work
+from tremplin_server.errors import TremplinError
 from tremplin_server.i18n import gettext as _
 from tremplin_server.jump_items import advice, chart, lines, listing, tree, view
 from tremplin_server.jump_items.sources import Item
 from tremplin_server.jump_items.view import View
 from tremplin_server.sessions import listing as sessions
+from tremplin_server.sessions.checks import REFUSALS
 
 blp = pages.blueprint("console_pages", __name__)
 
@@ -34,10 +36,9 @@ _UNFOLDED = 50
 @blp.get("/console")
 def index() -> ResponseReturnValue:
     """Show the console; for a part of the page that is open, the list alone."""
-    part = "HX-Request" in request.headers and "HX-History-Restore-Request" not in request.headers
     with rest.reading() as work:
         shown = _list(work)
-        if part:
+        if pages.is_part():
             return render_template("console/_list.html", **shown)
         pages.allow_frames()
         key = request.args.get("item", "")
@@ -47,6 +48,7 @@ def index() -> ResponseReturnValue:
             tree=tree.tree(work),
             unfolded=_unfolded(work, [shown["view"].group] if shown["view"].tag else []),
             panel=_panel(work, item) if item else None,
+            refusals=_refusals(),
             **shown,
         )
 
@@ -127,6 +129,13 @@ def _list(work: Work) -> dict[str, Any]:
         "method_words": method_words(),
         "view_url": view_url,
     }
+
+
+def _refusals() -> dict[str, str]:
+    """Return why nobody can jump to a client in a state, by the state, as a jump would say."""
+    codes = {state.value: code for state, code in REFUSALS.items()}
+    codes["lost"] = codes["offline"]
+    return {state: TremplinError(code).text(i18n.language()) for state, code in codes.items()}
 
 
 def _lines(

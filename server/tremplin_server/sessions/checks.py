@@ -110,7 +110,7 @@ def require_values(work: Work, request: Request) -> None:
             raise Denied("session.port", port=port)
 
 
-_REFUSALS = {
+REFUSALS = {
     State.UNINSTALLED: "client.uninstalled",
     State.REMOVING: "client.removing",
     State.DISABLED: "jump.disabled",
@@ -124,8 +124,8 @@ def _require_ready(work: Work, client: JumpClient) -> None:
     away = state in (State.PENDING, State.OFFLINE) or client.worker_id is None
     if client.connection_type == "passive" and away and state not in _FINAL:
         return
-    if state in _REFUSALS:
-        raise Conflict(_REFUSALS[state])
+    if state in REFUSALS:
+        raise Conflict(REFUSALS[state])
     if client.worker_id is None:
         raise Conflict("jump.not_connected")
     _require_version(work, client)

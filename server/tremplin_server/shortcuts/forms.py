@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, IntegerField, SelectField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length, NumberRange, Optional
+from wtforms import BooleanField, SelectField, StringField, TextAreaField
+from wtforms.validators import InputRequired, Length
 
 from tremplin_server import pages
 from tremplin_server.db import Work
+from tremplin_server.errors import Invalid, NotFound
 from tremplin_server.groups import pages as groups
 from tremplin_server.i18n import lazy_gettext as _l
 from tremplin_server.policies import pages as policies
-from tremplin_server.rest import MAX_ID
+from tremplin_server.sessions import naming
 from tremplin_server.shortcuts.models import RdpShortcut
 
 _POLICIES = ("jump_policy_id", "session_policy_id")
@@ -29,11 +30,11 @@ class RdpForm(FlaskForm):  # type: ignore[misc] # the package has no types
         description=_l("With :port when it is not 3389."),
     )
     jump_group = SelectField(_l("Jump Group"))
-    jumpoint_id = IntegerField(
-        _l("Number of the Jump Client to go through"),
-        [Optional(), NumberRange(1, MAX_ID)],
+    through = StringField(
+        _l("Jump Client to go through"),
+        [Length(max=255)],
         description=_l(
-            "Empty connects directly. The Jump Client finds the name in its own network."
+            "Its name or number; it finds the computer in its own network. Empty: directly."
         ),
     )
     rdp_username = StringField(_l("User name"), [Length(max=128)])
@@ -65,19 +66,38 @@ class RdpForm(FlaskForm):  # type: ignore[misc] # the package has no types
     @classmethod
     def of(cls, work: Work, shortcut: RdpShortcut | None = None) -> RdpForm:
         """Return the form: what was sent, else the values of a shortcut, else usual ones."""
-        data = {"jump_group": groups.value_of(shortcut)} if shortcut else None
+        data = None
+        if shortcut:
+            client = shortcut.jumpoint_id
+            through = f"id-{client}" if client else ""
+            data = {"jump_group": groups.value_of(shortcut), "through": through}
         form = cls(obj=shortcut, data=data)
         form.jump_group.choices = pages.options(groups.choices(work, shortcut))
         form.jump_policy_id.choices = pages.options(policies.jump_choices(work))
         form.session_policy_id.choices = pages.options(policies.session_choices(work))
         return form
 
-    def values(self) -> dict[str, Any]:
-        """Return the values in the service's terms; needs a form that is valid."""
-        values = {k: v for k, v in self.data.items() if k not in ("csrf_token", "jump_group")}
+    def values(self, work: Work) -> dict[str, Any]:
+        """Return the values in the service's terms; needs a form that is valid.
+
+        Raises Invalid (through) and Conflict (bastion.ambiguous) for a Jump Client that the
+        actor does not see, or that is not the only one of its name.
+        """
+        own = ("csrf_token", "jump_group", "through")
+        values = {k: v for k, v in self.data.items() if k not in own}
+        values["jumpoint_id"] = _client(work, (self.through.data or "").strip())
         for name in _POLICIES:
             values[name] = values[name] or None
         for name in ("tag", "comments", "rdp_username", "domain"):
             values[name] = (values[name] or "").strip()
         kind, number = groups.parse(self.jump_group.data) or ("", 0)
         return {**values, "jump_group_type": kind, "jump_group_id": number}
+
+
+def _client(work: Work, word: str) -> int | None:
+    if not word:
+        return None
+    try:
+        return naming.resolve(work, word).id
+    except NotFound as error:
+        raise Invalid({"through": ["There is no such Jump Client."]}) from error

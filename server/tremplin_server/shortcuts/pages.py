@@ -50,7 +50,7 @@ def created() -> ResponseReturnValue:
         form = RdpForm.of(work)
         made: list[RdpShortcut] = []
         if form.validate() and pages.attempt(
-            work, form, lambda: made.append(service.create(work, form.values()))
+            work, form, lambda: made.append(service.create(work, form.values(work)))
         ):
             flash(_("The shortcut was made."), "good")
             return redirect(url_for("shortcut_pages.show", number=made[0].id))
@@ -90,7 +90,7 @@ def edited(number: int) -> ResponseReturnValue:
         shortcut = service.get(work, number)
         form = RdpForm.of(work, shortcut)
         if form.validate() and pages.attempt(
-            work, form, lambda: service.update(work, number, form.values())
+            work, form, lambda: service.update(work, number, form.values(work))
         ):
             flash(_("The shortcut was changed."), "good")
             return redirect(url_for("shortcut_pages.show", number=number))

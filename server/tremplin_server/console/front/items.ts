@@ -5,11 +5,13 @@ import "./items.css";
 import { ContextMenu } from "./context-menu";
 import { Grid, type Row } from "./grid";
 import { tell } from "./messages";
-import { element, say, url } from "./page";
+import { element, language, refusals, url } from "./page";
 import { startTree } from "./tree";
 import { WorkTabs } from "./work-tabs";
 
 const PANEL_DELAY_MS = 120;
+/** French puts a space that does not break in front of a colon. */
+const COLON = language === "fr" ? "\u00a0: " : ": ";
 
 const panel = element("panel");
 const box = element<HTMLDialogElement>("box");
@@ -69,7 +71,7 @@ function jump(keys: readonly string[]): void {
     else refused.push(row);
   }
   const first = refused[0];
-  if (first) tell(`${first.name}: ${say("not_here", { state: first.stateWord })}`, "danger");
+  if (first) tell(`${first.name}${COLON}${refusals[first.state] ?? first.stateWord}.`, "danger");
   if (refused.length < keys.length) tabs.showLast();
 }
 
@@ -87,6 +89,14 @@ function openBox(address: string): void {
 box.addEventListener("close", () => {
   element("box-content").replaceChildren();
   grid.focus();
+});
+
+// Somebody else was quicker: what the dialogue is about is gone. The message tells so.
+document.body.addEventListener("htmx:responseError", (event) => {
+  const { xhr, target } = (event as CustomEvent<{ xhr: XMLHttpRequest; target: Element }>).detail;
+  if (xhr.status !== 404 || !box.contains(target)) return;
+  if (box.open) box.close();
+  again();
 });
 
 document.body.addEventListener("items-done", (event) => {

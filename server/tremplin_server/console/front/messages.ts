@@ -19,6 +19,15 @@ export function tell(text: string, kind: Kind): void {
   close.setAttribute("aria-label", place.dataset["close"] ?? "");
   close.addEventListener("click", () => message.remove());
   message.append(words, close);
+  standAbove(place);
   place.append(message);
   if (kind !== "danger") setTimeout(() => message.remove(), SHOWN_MS);
+}
+
+/** Put the place of the messages into the dialogue that is open: it covers everything else. */
+function standAbove(place: HTMLElement): void {
+  const dialogue = [...document.querySelectorAll("dialog")].filter((one) => one.matches(":modal")).at(-1);
+  if (!dialogue || dialogue.contains(place)) return;
+  dialogue.append(place);
+  dialogue.addEventListener("close", () => document.body.append(place), { once: true });
 }

@@ -6,6 +6,8 @@ export interface PageData {
   readonly urls: Readonly<Record<string, string>>;
   readonly language: string;
   readonly opened?: boolean;
+  /** Why nobody can jump to a client, by its state. */
+  readonly refusals?: Readonly<Record<string, string>>;
 }
 
 export function pageData(): PageData {
@@ -27,6 +29,7 @@ export function url(name: string): string {
 }
 
 export const language = data.language;
+export const refusals = data.refusals ?? {};
 export const openedBefore = data.opened ?? false;
 
 export function element<E extends HTMLElement = HTMLElement>(id: string): E {

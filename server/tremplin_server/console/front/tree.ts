@@ -26,9 +26,13 @@ export function startTree(): void {
     }
   });
   element("tree").addEventListener("keydown", arrows);
+  element("tree").addEventListener("focusin", (event) => {
+    if ((event.target as Element).matches("a")) rove(event.target as HTMLElement);
+  });
   element("tree").addEventListener("htmx:configRequest", (event) => {
     if (event.target === event.currentTarget) keepUnfolded(event as CustomEvent);
   });
+  rove();
   document.body.addEventListener("htmx:pushedIntoHistory", mark);
   document.body.addEventListener("htmx:afterSettle", (event) => {
     if ((event.target as Element).closest("#tree")) mark();
@@ -69,6 +73,17 @@ function mark(): void {
     const here = link.dataset["group"] === group && (link.dataset["tag"] ?? "") === tag;
     if (here) link.setAttribute("aria-current", "true");
     else link.removeAttribute("aria-current");
+  }
+  rove();
+}
+
+/** Leave one stop for the Tab key in all the groups; the arrow keys go on from there. */
+function rove(to?: HTMLElement): void {
+  const tree = element("tree");
+  const stop =
+    to ?? tree.querySelector<HTMLElement>("a[aria-current]") ?? tree.querySelector<HTMLElement>("a");
+  for (const one of tree.querySelectorAll<HTMLElement>("a, button.tree-arrow")) {
+    one.tabIndex = one === stop ? 0 : -1;
   }
 }
 
