@@ -63,26 +63,31 @@ def main() -> int:
     parser.add_argument("--platform", choices=[*TAGS, "all"], default="all")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--wheels", type=Path, default=HERE.parent / ".cache" / "wheels")
+    parser.add_argument(
+        "--version",
+        default=__version__,
+        help="another version than the source's, to try updates from one to the other",
+    )
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     platforms = list(TAGS) if options.platform == "all" else [options.platform]
     for platform in platforms:
-        path = build(platform, options.output, options.wheels)
+        path = build(platform, options.output, options.wheels, options.version)
         content = path.read_bytes()
         print(path, len(content), hashlib.sha256(content).hexdigest())  # noqa: T201
-    _write_index(options.output)
+    _write_index(options.output, options.version)
     return 0
 
 
-def build(platform: str, output: Path, wheels: Path) -> Path:
+def build(platform: str, output: Path, wheels: Path, version: str = __version__) -> Path:
     """Return the installer of `platform` in `output`, built unless it is there already."""
     target = output / f"tremplin-scc-{platform}.bin"
     mark = output / f".{target.name}.inputs"
-    inputs = _hash_of_inputs(platform)
+    inputs = _hash_of_inputs(platform, version)
     if target.exists() and mark.exists() and mark.read_text() == _mark(inputs, target):
         return target
-    members = sorted([*_own_members(platform), *_wheel_members(platform, wheels)])
-    content = header(platform) + _zipped(members)
+    members = sorted([*_own_members(platform, version), *_wheel_members(platform, wheels)])
+    content = header(platform, version) + _zipped(members)
     if len(content) > LARGEST:
         raise SystemExit(f"{target.name} has {len(content)} bytes, more than {LARGEST}")
     temporary = target.with_name(f".{target.name}.{os.getpid()}.new")
@@ -97,15 +102,15 @@ def _mark(inputs: str, target: Path) -> str:
     return f"{inputs} {hashlib.sha256(target.read_bytes()).hexdigest()}\n"
 
 
-def _hash_of_inputs(platform: str) -> str:
-    digest = hashlib.sha256(platform.encode())
+def _hash_of_inputs(platform: str, version: str) -> str:
+    digest = hashlib.sha256(f"{platform} {version}".encode())
     digest.update(json.dumps(_requirements(platform), sort_keys=True).encode())
     for name in ["build_payload.py", *_sources()]:
         digest.update(name.encode() + b"\0" + (HERE / name).read_bytes() + b"\0")
     return digest.hexdigest()
 
 
-def header(platform: str) -> bytes:
+def header(platform: str, version: str = __version__) -> bytes:
     """Return the shell header, its texts taken from the catalogue of failures."""
     text = (HERE / "tremplin_agent/installer/header.sh").read_text("utf-8")
     known = {"wanted": platform, "found": "$tremplin_found"}
@@ -118,7 +123,7 @@ def header(platform: str) -> bytes:
         text = text.replace(f"@{word}_EN@", failure.en.format_map(known))
         text = text.replace(f"@{word}_FR@", failure.fr.format_map(known))
     text = text.replace("@MAC_PYTHONS@", " ".join(MAC_PYTHONS))
-    text = text.replace("@PLATFORM@", platform).replace("@VERSION@", __version__)
+    text = text.replace("@PLATFORM@", platform).replace("@VERSION@", version)
     return text.replace("@SLOT@", "@" * SLOT_SIZE).encode()
 
 
@@ -131,13 +136,16 @@ def _sources() -> List[str]:
     return sorted(str(path.relative_to(HERE)) for path in wanted)
 
 
-def _own_members(platform: str) -> Iterator[Member]:
-    description = {"platform": platform, "version": __version__}
+def _own_members(platform: str, version: str) -> Iterator[Member]:
+    description = {"platform": platform, "version": version}
     yield Member("payload.json", json.dumps(description, sort_keys=True).encode())
     yield Member("__main__.py", _program("tremplin_agent.installer.__main__"))
     yield Member("lib/__main__.py", _program("tremplin_agent.__main__"))
     for name in _sources():
-        yield Member(name, (HERE / name).read_bytes())
+        content = (HERE / name).read_bytes()
+        if name == "tremplin_agent/__init__.py":
+            content = content.replace(f'"{__version__}"'.encode(), f'"{version}"'.encode())
+        yield Member(name, content)
 
 
 def _program(module: str) -> bytes:
@@ -223,7 +231,7 @@ def _download(platform: str, python: str, requirements: str, directory: Path) ->
     listed.unlink()
 
 
-def _write_index(output: Path) -> None:
+def _write_index(output: Path, version: str) -> None:
     """Write what there is, for the server and for those who copy installers around."""
     index = {}
     for platform in TAGS:
@@ -232,7 +240,7 @@ def _write_index(output: Path) -> None:
             content = path.read_bytes()
             index[platform] = {
                 "file": path.name,
-                "version": __version__,
+                "version": version,
                 "size": len(content),
                 "sha256": hashlib.sha256(content).hexdigest(),
             }

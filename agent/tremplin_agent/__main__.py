@@ -1,7 +1,7 @@
 """The agent's command: `tremplin-agent run | status | enable | disable`.
 
-The installed scripts also use `check`, `enrol` and `farewell`. Arguments are read by
-hand: argparse would stay in the memory of an agent for as long as it runs.
+The installed scripts also use `check`, `enrol`, `farewell`, `settle` and `scripts`.
+Arguments are read by hand: argparse would stay in the memory of an agent for as long as it runs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Coroutine, Dict, List, Optional, Tuple
 
 from tremplin_agent import __version__, installation
-from tremplin_agent.core.lifecycle import REMOVAL_EXIT_STATUS
+from tremplin_agent.core.lifecycle import REMOVAL_EXIT_STATUS, UPDATE_EXIT_STATUS
 from tremplin_agent.journal import set_up
 from tremplin_agent.slim import import_websockets
 from tremplin_agent.store import Store, StoreError
@@ -91,6 +91,8 @@ def _run(directory: Path, rest: List[str]) -> int:
     gc.collect()
     gc.freeze()
     gone = _until_terminated(agent.run())
+    if agent.updates_now:
+        return UPDATE_EXIT_STATUS
     return REMOVAL_EXIT_STATUS if gone else 0
 
 
@@ -176,11 +178,33 @@ def told(directory: Path, patient: bool) -> bool:
     return asyncio.run(bounded())
 
 
+def _settle(directory: Path, rest: List[str]) -> int:
+    """Settle an update before the agent starts; see `tremplin_agent.updating`."""
+    from tremplin_agent.updating.settling import settle
+
+    set_up(installation.read(directory).name)
+    os.umask(0o022)
+    try:
+        settle(directory)
+    except OSError as error:
+        log.error("the update cannot be settled: %s", error)
+        return 1
+    return 0
+
+
+def _scripts(directory: Path, rest: List[str]) -> int:
+    """Write this version's init-script and uninstall in the place of an older one's."""
+    from tremplin_agent.installer.scripts import write
+
+    write(installation.read(directory), directory)
+    return 0
+
+
 def _status(directory: Path, rest: List[str]) -> int:
     facts = installation.read(directory)
     state = Store(facts.var).state()
     shown = {
-        "version": facts.version,
+        "version": __version__,
         "install_dir": facts.install_dir,
         "user": facts.user,
         "startup": facts.startup,
@@ -220,6 +244,8 @@ _COMMANDS: Dict[str, Callable[[Path, List[str]], int]] = {
     "check": _check,
     "enrol": _enrol,
     "farewell": _farewell,
+    "settle": _settle,
+    "scripts": _scripts,
     "version": _version,
 }
 if sys.platform == "win32":

@@ -29,6 +29,7 @@ from tremplin_agent.core.protocol import (
     Send,
     SetProperties,
     TurnedAway,
+    Upgrade,
     WakeNeighbours,
 )
 from tremplin_agent.installation import Installation
@@ -41,6 +42,7 @@ from tremplin_agent.sessions import Sessions
 from tremplin_agent.ssh.orders import Setup
 from tremplin_agent.store import Store
 from tremplin_agent.tls import NoAnswer, Untrusted, context
+from tremplin_agent.updating.staging import Updates
 
 DEFAULT_HEARTBEAT_SECONDS = 15
 DEFAULT_OFFLINE_LIMIT_MINUTES = 180 * 24 * 60
@@ -112,6 +114,11 @@ class Agent:
         self._sessions: Optional[Sessions] = None
         self._welcomed: Callable[[], None] = lambda: None
         self._telling: Set[asyncio.Future[None]] = set()
+        self._updates = Updates(
+            installation, self._identity, Backoff(random.random), self._tell, self._server
+        )
+        self.updates_now = False
+        """Whether `run` ended so that a staged update can take the place of this version."""
         if not self._state.last_contact:
             self._state = replace(self._state, last_contact=time.time())
             store.save_state(self._state)
@@ -137,12 +144,22 @@ class Agent:
         sending = asyncio.ensure_future(recordings.send_all(self._server))
         self._sessions = self._make_sessions(recordings)
         await self._resting.start(self._state.client_id, self._server_key)
+        staying = asyncio.ensure_future(self._stay())
+        ready = asyncio.ensure_future(self._updates.ready(self._is_idle))
         try:
-            return await self._stay()
+            await asyncio.wait({staying, ready}, return_when=asyncio.FIRST_COMPLETED)
+            self.updates_now = not staying.done()
+            return False if self.updates_now else await staying
         finally:
+            for task in (staying, ready, sending):
+                task.cancel()
+            self._updates.stop()
+            await asyncio.wait({staying})
             await self._resting.stop()
             await self._sessions.stop()
-            sending.cancel()
+
+    def _is_idle(self) -> bool:
+        return self._sessions is None or self._sessions.is_idle
 
     async def _stay(self) -> bool:
         while True:
@@ -271,7 +288,7 @@ class Agent:
         await self._resting.until_idle(
             lambda: conversation.is_in,
             lambda: goes or self._reporting or self._state.phase is Phase.REMOVING,
-            lambda: self._sessions is not None and self._sessions.are_open,
+            lambda: self._updates.is_busy or not self._is_idle(),
         )
 
     async def _leave(self, link: Link) -> Ending:
@@ -321,8 +338,8 @@ class Agent:
                 self._settings, self._state.client_id, self._server_key
             )
             await link.send(wire.Ack(id=action.command_id))
-        elif isinstance(action, (OpenSession, CloseSession)):
-            self._order_session(action)
+        elif isinstance(action, (OpenSession, CloseSession, Upgrade)):
+            self._begin(action)
         elif isinstance(action, WakeNeighbours):
             await asyncio.get_running_loop().run_in_executor(None, wake, action.targets)
         elif isinstance(action, RemoveYourself):
@@ -356,6 +373,7 @@ class Agent:
             return
         log.info("online as Jump Client %d", action.client_id)
         self._note_refusal("")
+        self._updates.welcomed()
         self._welcomed()
         self._contact(durable=False)
 
@@ -396,9 +414,13 @@ class Agent:
     def _make_sessions(self, recordings: Recordings) -> Sessions:
         facts = self._installation
         setup = Setup(var=str(facts.var), ca_pin=facts.ca_pin, log_name=facts.name)
-        return Sessions(setup, self._store, self._tell_session_end, recordings.complete)
+        return Sessions(setup, self._store, self._tell, recordings.complete)
 
-    def _order_session(self, action: Union[OpenSession, CloseSession]) -> None:
+    def _begin(self, action: Union[OpenSession, CloseSession, Upgrade]) -> None:
+        """Begin what goes on beside the conversation, in an agent that lives: see `run`."""
+        if isinstance(action, Upgrade):
+            self._updates.ordered(action.command)
+            return
         if self._sessions is None:
             return
         if isinstance(action, OpenSession):
@@ -406,10 +428,13 @@ class Agent:
         else:
             self._sessions.close(action)
 
-    def _tell_session_end(self, ended: wire.SessionEnded) -> None:
-        """Tell the server, if it is there: it has seen the session's own connection end."""
+    def _tell(self, message: Union[wire.SessionEnded, wire.Ack]) -> None:
+        """Tell the server, if it is there.
+
+        If not: it has seen the session's own connection end, and it repeats its orders.
+        """
         if self._link is not None:
-            telling = asyncio.ensure_future(self._link.send(ended))
+            telling = asyncio.ensure_future(self._link.send(message))
             self._telling.add(telling)
             telling.add_done_callback(self._telling.discard)
 

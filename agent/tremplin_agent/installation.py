@@ -11,6 +11,9 @@ from typing import Any, Dict, List
 from tremplin_agent import __version__
 
 FACTS_FILE = "install.json"
+VERSIONS = "versions"
+"""Directory of the versions of the code; `lib` is a link to the one that runs. Windows has
+none of it: there the MSI replaces `lib`."""
 SYSTEM_DIRECTORY = Path("/opt/tremplin-jump-client")
 USER_DIRECTORY = Path(".local/share/tremplin-jump-client")
 """Where installers install when they are not told, the latter below the user's home."""
@@ -27,9 +30,10 @@ class Installation:
     user: who runs the agent. installed_by: "root" or "user"; root owns the code then.
     startup: the manager that was registered. boot_entry: file that it made, or a word.
     parameters: what was given at installation, less the secrets. urls, ca_pin (hex):
-    where the server is and what its CA must be. made_parents: directories above that were
-    made as well, deepest first; they go again when nothing else is in them. complete: the
-    last fact that is written.
+    where the server is and what its CA must be. server_key (hex): the identity key
+    whose updates are taken, empty when the key info did not tell it. made_parents:
+    directories above that were made as well, deepest first; they go again when nothing
+    else is in them. complete: the last fact that is written.
     """
 
     install_dir: str
@@ -45,6 +49,7 @@ class Installation:
     python: str = ""
     urls: List[str] = field(default_factory=list)
     ca_pin: str = ""
+    server_key: str = ""
     parameters: Dict[str, Any] = field(default_factory=dict)
     made_parents: List[str] = field(default_factory=list)
     linger_made: bool = False
@@ -80,7 +85,8 @@ def own_directory() -> Path:
 
     A console command is installed nowhere in particular: it means the usual directories.
     """
-    own = Path(sys.path[0] or ".").resolve().parent
+    code = Path(sys.path[0] or ".").resolve()
+    own = code.parent.parent if code.parent.name == VERSIONS else code.parent
     if sys.platform == "win32":
         return own
     for directory in (own, Path.home() / USER_DIRECTORY):

@@ -69,9 +69,9 @@ class Sessions:
         store.save_sessions([])
 
     @property
-    def are_open(self) -> bool:
-        """Whether there is any session."""
-        return bool(self._open)
+    def is_idle(self) -> bool:
+        """Whether nobody has a session."""
+        return not self._open
 
     def open(self, order: OpenSession, url: str, heartbeat: float) -> None:
         """Start a session, or tell the server why not. url: base URL of the server."""

@@ -25,6 +25,7 @@ import tremplin_server.accounts.models
 import tremplin_server.audit.models
 import tremplin_server.clients.models
 import tremplin_server.groups.models
+import tremplin_server.identity
 import tremplin_server.installers.models
 import tremplin_server.mail.models
 import tremplin_server.policies.models
@@ -61,6 +62,7 @@ from tremplin_server.status import api as status
 from tremplin_server.support import api as support
 from tremplin_server.support.guests import SupportGuests
 from tremplin_server.support.keys import LINKS as SUPPORT_LINKS
+from tremplin_server.updates import api as updates
 
 SECRET_KEY_FILE = "secret_key"  # noqa: S105 - a file's name
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -121,6 +123,7 @@ def _register_features(app: Flask) -> None:
         installers.blp,
         installers.payload_blp,
         clients.blp,
+        updates.blp,
         shortcuts.blp,
         sessions.blp,
         reach_api.known_hosts,

@@ -19,6 +19,7 @@ from tremplin_server.gateway.file_http import FileHttp
 from tremplin_server.gateway.gateway import Gateway
 from tremplin_server.gateway.link import Link
 from tremplin_server.gateway.live import LIVE_PATH
+from tremplin_server.gateway.payload_http import PayloadHttp
 from tremplin_server.gateway.session_sockets import SessionSockets
 from tremplin_server.gateway.terminals import TERMINAL_PATH, Terminals
 from tremplin_server.gateway.websocket import EXTENSION
@@ -45,6 +46,7 @@ class Application:
         self._http: Any = WSGIMiddleware(cast(Any, self.flask), workers=config.http_threads)
         self._gateway: Gateway | None = None
         self._files: FileHttp | None = None
+        self._payloads: PayloadHttp | None = None
         self._terminals: Terminals | None = None
         self.bastion_listener: socket.socket | None = None
         """Where technicians come with ssh; set before the lifespan begins."""
@@ -52,7 +54,9 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             files = self._files if FileHttp.concerns(scope["path"]) else None
-            await (files.serve if files else self._http)(scope, receive, send)
+            payloads = self._payloads if PayloadHttp.concerns(scope["path"]) else None
+            own = files or payloads
+            await (own.serve if own else self._http)(scope, receive, send)
         elif scope["type"] == "websocket":
             await self._websocket(scope, receive, send)
         else:
@@ -89,6 +93,7 @@ class Application:
             self._gateway = Gateway(self._database, self._bus)
             await self._gateway.start(self.bastion_listener)
             self._files = FileHttp(self._gateway, self._http)
+            self._payloads = PayloadHttp(self._gateway)
             self._terminals = Terminals(self._gateway, self.flask)
             self.flask.extensions[DOOR] = Door(self._gateway)
         except Exception as error:

@@ -27,6 +27,7 @@ _COMMANDS = {
     "group": "groups.cli:group_group",
     "installer": "installers.cli:installer_group",
     "client": "clients.cli:client_group",
+    "update": "updates.cli:update_group",
     "session": "sessions.cli:session_group",
     "db": "first_start:db_group",
     "push": "push.cli:push",

@@ -11,11 +11,12 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from tremplin_server.errors import TremplinError
 
@@ -83,6 +84,16 @@ class Config:
     smtp_ca: Path | None = None
     mail_from: str = ""
     strict: bool = False
+    update_mode: str = "off"
+    update_version: str = ""
+    update_days: str = "mon,tue,wed,thu,fri,sat,sun"
+    update_from: str = "00:00"
+    update_until: str = "24:00"
+    update_zone: str = "UTC"
+    update_concurrent: int = 20
+    update_bandwidth: int = 0
+    update_trial_seconds: int = 180
+    oldest_agent: str = "0.1.0"
     session_starts_at_once: int = 20
     session_hours: int = 12
     session_idle_minutes: int = 0
@@ -128,6 +139,7 @@ _CHOICES = {
     "uninstalled_records": ("keep", "remove"),
     "simultaneous_jumps": ("join", "disallow"),
     "smtp_security": ("starttls", "tls", "none"),
+    "update_mode": ("off", "this_version", "always"),
 }
 _AT_LEAST = {
     "port": 1,
@@ -147,7 +159,21 @@ _AT_LEAST = {
     "limit_technicians": 0,
     "bastion_port": 1,
     "smtp_port": 1,
+    "update_concurrent": 1,
+    "update_trial_seconds": 5,
 }
+_DAY = "(mon|tue|wed|thu|fri|sat|sun)"
+_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d|24:00", re.ASCII)
+_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,31}", re.ASCII)
+_TEXTS: Mapping[str, tuple[Callable[[str], object], str]] = {
+    "update_version": (lambda text: not text or _VERSION.fullmatch(text), "a version, or nothing"),
+    "update_days": (re.compile(f"{_DAY}(, ?{_DAY})*").fullmatch, "days such as mon,tue"),
+    "update_from": (_CLOCK.fullmatch, "a time of the day such as 22:00"),
+    "update_until": (_CLOCK.fullmatch, "a time of the day such as 06:00"),
+    "update_zone": (lambda text: text in available_timezones(), "a time zone such as Europe/Paris"),
+    "oldest_agent": (_VERSION.fullmatch, "a version"),
+}
+"""Texts of a certain form: what checks each, and the form in words."""
 _MAX_PORT = 65535
 _AT_MOST = {
     "password_length": 128,
@@ -155,7 +181,9 @@ _AT_MOST = {
     "password_history": 24,
     "check_in_seconds": 86_400,
     "wake_port": _MAX_PORT,
+    "update_trial_seconds": 3600,
 }
+_MOST_SETTING = {"update_bandwidth": 2**31 - 1}
 MAX_COUNT = 1_000_000
 """What a setting that counts something may be at most, unless `most` says less."""
 _SENDER = re.compile(r"[^\r\n<>@]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+")
@@ -203,7 +231,13 @@ def least(name: str) -> int:
 
 def most(name: str) -> int:
     """Return the greatest value that a number of the settings takes."""
-    return _AT_MOST.get(name, MAX_COUNT)
+    return _MOST_SETTING.get(name, _AT_MOST.get(name, MAX_COUNT))
+
+
+def form_of(name: str, value: str) -> str:
+    """Return nothing when a text has the form that its key takes, else that form in words."""
+    good, words = _TEXTS[name]
+    return "" if good(value) else words
 
 
 def _wrong(detail: str) -> TremplinError:
@@ -281,6 +315,11 @@ def _check(config: Config) -> None:
     for name, choices in _CHOICES.items():
         if getattr(config, name) not in choices:
             raise _wrong(f"{name} must be one of {', '.join(choices)}")
+    for name in _TEXTS:
+        if form := form_of(name, getattr(config, name)):
+            raise _wrong(f"{name} takes {form}")
+    if config.update_mode == "this_version" and not config.update_version:
+        raise _wrong("update_version is needed with update_mode this_version")
     _check_bounds(config)
     _check_ports(config)
     _check_oidc(config)

@@ -50,6 +50,12 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"Must be one of: (.*)\.", r"Un des choix suivants : \1."),
         (r"Must be among: (.*)\.", r"Parmi les choix suivants : \1."),
         (r"String does not match expected pattern\.", "Le texte n'a pas la forme attendue."),
+        (r"Name some, or all_outdated\.", "Nommez-en, ou indiquez all_outdated."),
+        (r"Takes a version, or nothing\.", "Attend une version, ou rien."),
+        (r"Takes a version\.", "Attend une version."),
+        (r"Takes days such as (.*)\.", r"Attend des jours comme \1."),
+        (r"Takes a time of the day such as (.*)\.", r"Attend une heure comme \1."),
+        (r"Takes a time zone such as (.*)\.", r"Attend un fuseau horaire comme \1."),
         (r"Is needed to change the type\.", "Nécessaire pour changer le type."),
         (
             r"Too easy to guess\. Take more words, or less common ones\.",

@@ -23,7 +23,7 @@ from tremplin_server.permissions import Actor, system_actor
 from tremplin_server.policies import changes
 from tremplin_server.policies.models import JumpPolicy, SessionPolicy
 from tremplin_server.policies.refusal import PolicyRefusal
-from tremplin_server.sessions import listing, policy_gate, service
+from tremplin_server.sessions import doom, listing, policy_gate, service
 from tremplin_server.sessions.models import Front, JumpSession
 from tremplin_server.sessions.service import Request
 from tremplin_server.shortcuts import connecting
@@ -124,12 +124,12 @@ def test_a_strict_end_ends_sessions_with_a_warning(
     assert "session.policy_closed" in opening.terms.ends["session.time_up"]
     # What the agent and the clock of the worker call the end is told for what it is.
     with stage.database.work(system_actor()) as work:
-        assert service.doomed(work, [opening.session_id]) == {}
+        assert doom.doomed(work, [opening.session_id]) == {}
         changes.update(
             work, JumpPolicy, policy_id, {"schedule_entries": [{**WORK, "end_time": "17:00"}]}
         )
     with stage.database.work(system_actor()) as work:
-        assert service.doomed(work, [opening.session_id]) == {
+        assert doom.doomed(work, [opening.session_id]) == {
             opening.session_id: "session.policy_closed"
         }
         service.ended(work, opening.session_id, "session.time_up")
@@ -143,7 +143,7 @@ def test_a_schedule_that_is_not_strict_ends_nothing(
     made = start(stage, agent, technician)
     clock.moment = MONDAY.replace(hour=20)
     with stage.database.work(system_actor()) as work:
-        assert service.doomed(work, [made.id]) == {}
+        assert doom.doomed(work, [made.id]) == {}
 
 
 def test_a_longest_session(

@@ -22,7 +22,7 @@ from tremplin_server.errors import Denied, Invalid, NotFound, TremplinError
 from tremplin_server.groups import service as groups
 from tremplin_server.permissions import Actor, system_actor
 from tremplin_server.policies.models import JumpPolicy
-from tremplin_server.sessions import listing, service
+from tremplin_server.sessions import doom, listing, service
 from tremplin_server.sessions.models import Front, JumpSession
 from tremplin_server.sessions.service import Opening, Request, Started
 
@@ -393,18 +393,14 @@ def test_sessions_outlive_their_client_and_their_technician(
     call(stage, service.opened, started.session_id)
     with stage.database.work(system_actor()) as work:
         accounts.delete(work, technician.id)
-    assert call(stage, service.doomed, [started.session_id]) == {
-        started.session_id: "session.revoked"
-    }
+    assert call(stage, doom.doomed, [started.session_id]) == {started.session_id: "session.revoked"}
     with stage.database.work(system_actor()) as work:
         clients.delete(work, agent.client_id)
     kept = session(stage, started.session_id)
     assert (kept.client_id, kept.user_id) == (None, None)
     assert (kept.client_name, kept.actor) == ("web1", "technician")
     call(stage, service.ended, started.session_id)
-    assert call(stage, service.doomed, [started.session_id]) == {
-        started.session_id: "session.ended"
-    }
+    assert call(stage, doom.doomed, [started.session_id]) == {started.session_id: "session.ended"}
 
 
 def test_the_sessions_of_a_dead_worker_end_and_may_be_found_alive(

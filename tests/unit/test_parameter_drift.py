@@ -40,6 +40,7 @@ def test_every_parameter_is_a_variable_of_the_role(parameter: Parameter) -> None
 def test_the_role_knows_no_parameter_that_the_table_lacks() -> None:
     own = {
         "tremplin_state",
+        "tremplin_version",
         "tremplin_allow_downgrade",
         "tremplin_allow_reboot",
         "tremplin_connection_type",

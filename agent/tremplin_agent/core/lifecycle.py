@@ -8,6 +8,10 @@ from enum import Enum
 REMOVAL_EXIT_STATUS = 86
 """The agent ends with it to say: remove this installation. Its supervisor obeys."""
 
+UPDATE_EXIT_STATUS = 87
+"""The agent ends with it to say: an update is staged. Its supervisor starts it anew, and
+before that what owns the code settles the update; see `tremplin_agent.updating`."""
+
 PATIENCE_SECONDS = 600.0
 """How long an agent tries before it believes a clock that says it was away too long."""
 

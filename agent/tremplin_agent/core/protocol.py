@@ -119,6 +119,13 @@ class RemoveYourself:
 
 
 @dataclass(frozen=True)
+class Upgrade:
+    """A genuine order to update: see `wire.UpgradeOrder` for the body."""
+
+    command: wire.Command
+
+
+@dataclass(frozen=True)
 class Drained:
     """The server goes away; come back within `spread` seconds."""
 
@@ -164,7 +171,7 @@ class WakeNeighbours:
 
 
 Action = Union[
-    Send, LetIn, TurnedAway, SetProperties, RemoveYourself, Drained, HangUp,
+    Send, LetIn, TurnedAway, SetProperties, RemoveYourself, Upgrade, Drained, HangUp,
     OpenSession, CloseSession, WakeNeighbours, Heard,
 ]  # fmt: skip
 
@@ -332,6 +339,8 @@ class Conversation:
             return [Send(wire.Ack(id=command.id, code=code, detail=fault))]
         if command.kind == wire.CommandKind.UNINSTALL.value:
             return [RemoveYourself(command.id)]
+        if command.kind == wire.CommandKind.UPGRADE.value:
+            return [Upgrade(command)]
         return [SetProperties(command.id, command.body)]
 
     def _fault_of(self, command: wire.Command) -> str:

@@ -11,6 +11,7 @@
 
 PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 REMOVE_ME=86
+UPDATE_ME=87
 DROP='import os, pwd, sys
 user = pwd.getpwnam(sys.argv[1])
 os.initgroups(user.pw_name, user.pw_gid)
@@ -84,6 +85,35 @@ write_hardware() {
         mv -f "$DIR/.hardware.new" "$DIR/hardware"
 }
 
+# Applies an update that the agent staged, confirms it, or takes it back: before each start,
+# as who owns the code. The version that is known to work decides about the new one.
+settle() {
+    [ -e "$DIR/var/update/order.json" ] ||
+        { [ -e "$DIR/update.json" ] && ! grep -q '"settled": true' "$DIR/update.json"; } ||
+        return 0
+    must_go && return 0
+    find_python || return 0
+    code=$DIR/previous
+    [ -e "$code/__main__.py" ] || code=$DIR/lib
+    (cd / && "$python" -I -S "$code" settle --dir "$DIR") ||
+        note "the update of the Jump Client could not be settled"
+}
+
+# Ends a new version that was not let in within its time; the next start counts it.
+watch_trial() { # PID
+    [ -r "$DIR/trial" ] && read -r seconds order <"$DIR/trial" || return 0
+    while [ "$seconds" -gt 0 ]; do
+        is_alive "$1" || return 0
+        [ "$(cat "$DIR/var/update/welcomed" 2>/dev/null)" != "$order" ] || return 0
+        sleep 1
+        seconds=$((seconds - 1))
+    done
+    note "the new version was not let in within its time"
+    kill "$1" 2>/dev/null
+    sleep 10
+    ! is_alive "$1" || kill -KILL "$1" 2>/dev/null
+}
+
 run() {
     must_go && exit "$REMOVE_ME"
     become_agent run
@@ -119,8 +149,12 @@ supervise() {
     pause=1
     while :; do
         began=$(date +%s)
+        settle
+        [ -z "$stopping" ] || break
         run &
         child=$!
+        # Twice in the background: nobody has to wait for it.
+        (watch_trial "$child" &)
         await_child
         [ -z "$stopping" ] || break
         if [ "$status" = "$REMOVE_ME" ]; then
@@ -129,6 +163,7 @@ supervise() {
             remove by_agent
             exit 0
         fi
+        [ "$status" != "$UPDATE_ME" ] || continue
         if [ $(($(date +%s) - began)) -ge 60 ]; then pause=1; fi
         note "the agent ended with status $status; starting it again in $pause s"
         sleep "$pause" &
@@ -474,8 +509,15 @@ main() {
     supervisor-status) supervisor_status ;;
     supervise) supervise ;;
     launched) launched ;;
-    run) run ;;
-    prepare) write_hardware ;;
+    run)
+        [ "$OWNER" = root ] || settle
+        (watch_trial $$ &)
+        run
+        ;;
+    prepare)
+        write_hardware
+        settle
+        ;;
     unregister) unregister by_hand ;;
     reap)
         if [ "${EXIT_STATUS:-}" = "$REMOVE_ME" ]; then

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import List, Optional
 
 from tremplin_agent.codes import Code
-from tremplin_agent.installation import FACTS_FILE, Installation
+from tremplin_agent.installation import FACTS_FILE, VERSIONS, Installation
 from tremplin_agent.installer import accounts, boot, payload, scripts
 from tremplin_agent.installer.arguments import Arguments
 from tremplin_agent.installer.checks import Plan, Runner, check_place
@@ -85,6 +85,7 @@ class Installer:
             python=plan.python,
             urls=list(plan.key_info.urls),
             ca_pin=plan.key_info.ca_pin.hex(),
+            server_key=plan.key_info.server_key.hex(),
             parameters=shown,
         )
 
@@ -94,13 +95,16 @@ class Installer:
         self._make_parents()
         self._partial.mkdir(mode=0o755)
         self._lock = take_lock(self._partial)
-        payload.unpack(self._source.path, self._partial / "lib")
+        versions = self._partial / VERSIONS
+        versions.mkdir(mode=0o755)
+        payload.unpack(self._source.path, versions / self._installation.version)
+        (self._partial / "lib").symlink_to(f"{VERSIONS}/{self._installation.version}")
         var = self._partial / "var"
         var.mkdir(mode=0o700)
         write_durably(var / "key-info", self._plan.key_text.encode() + b"\n", 0o600)
         self._choose(self._plan.managers[0], self._partial)
         self._check_agent(self._partial, as_runner=False)
-        _sync_tree(self._partial)
+        payload.sync_tree(self._partial)
 
     def _make_parents(self) -> None:
         missing = [p for p in self._directory.parents if not p.exists()]
@@ -121,9 +125,7 @@ class Installer:
             made_parents=[str(path) for path in (*self._boot_parents, *self._made_parents)],
             linger_made=plan.lingers and boot.needs_linger(manager, plan.is_root, plan.runner.name),
         )
-        for name in ("uninstall", "init-script"):
-            text = scripts.render(f"{name}.sh", self._installation)
-            write_durably(directory / name, text.encode(), 0o755)
+        scripts.write(self._installation, directory)
         self._write_facts(directory)
 
     def _write_facts(self, directory: Path) -> None:
@@ -266,11 +268,3 @@ def _refusal_of(error: OSError, path: Path) -> Refusal:
             Code.INSTALL_DIR_NOT_WRITABLE, path=path, detail=error.strerror or str(error)
         )
     return Refusal(Code.INSTALL_INTERNAL, detail=str(error))
-
-
-def _sync_tree(directory: Path) -> None:
-    """Have the whole file system of `directory` written out: one call, not one per file."""
-    try:
-        subprocess.run(["sync", "-f", str(directory)], capture_output=True, check=True)  # noqa: S603, S607
-    except (OSError, subprocess.CalledProcessError):
-        os.sync()

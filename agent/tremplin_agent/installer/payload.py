@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +17,12 @@ _CODE_PREFIXES = ("lib/", "tremplin_agent/")
 
 @dataclass(frozen=True)
 class Payload:
-    """The file that is running. size: bytes of what it unpacks to."""
+    """A payload. size: bytes of what it unpacks to."""
 
     path: Path
     platform: str
     size: int
+    version: str = ""
 
 
 def read(path: Path) -> Payload:
@@ -27,7 +30,7 @@ def read(path: Path) -> Payload:
     with zipfile.ZipFile(path) as archive:
         description = json.loads(archive.read("payload.json"))
         size = sum(member.file_size for member in archive.infolist())
-    return Payload(path, str(description["platform"]), size)
+    return Payload(path, str(description["platform"]), size, str(description["version"]))
 
 
 def stamped_key(path: Path) -> str:
@@ -53,3 +56,11 @@ def unpack(path: Path, library: Path) -> None:
                     if not piece:
                         break
                     file.write(piece)
+
+
+def sync_tree(directory: Path) -> None:
+    """Have the whole file system of `directory` written out: one call, not one per file."""
+    try:
+        subprocess.run(["sync", "-f", str(directory)], capture_output=True, check=True)  # noqa: S603, S607
+    except (OSError, subprocess.CalledProcessError):
+        os.sync()

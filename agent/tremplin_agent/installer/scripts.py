@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pkgutil
 import shlex
+from pathlib import Path
 from typing import Dict
 
 from tremplin_agent.installation import Installation
 from tremplin_agent.installer.accounts import REGISTRY
 from tremplin_agent.installer.checks import ACCOUNT, PYTHONS
+from tremplin_agent.store import write_durably
 
 _MARK = "#@FACTS@\n"
 
@@ -41,3 +43,10 @@ def render(template: str, installation: Installation) -> str:
     text = pkgutil.get_data(__package__, template)
     assert text is not None, template
     return text.decode("utf-8").replace(_MARK, facts(installation))
+
+
+def write(installation: Installation, directory: Path) -> None:
+    """Write both scripts of an installation into `directory`."""
+    for name in ("uninstall", "init-script"):
+        text = render(f"{name}.sh", installation)
+        write_durably(directory / name, text.encode(), 0o755)

@@ -14,6 +14,7 @@ from tremplin_agent.wire.base import (
     CONTROL_PATH,
     MAX_FRAME,
     NONCE_BYTES,
+    PAYLOAD_PATH,
     PROTOCOL_VERSION,
     RECORDING_PATH,
     SECRET_BYTES,
@@ -56,6 +57,7 @@ from tremplin_agent.wire.messages import (
 from tremplin_agent.wire.signed import (
     command_bytes,
     enrol_bytes,
+    payload_bytes,
     proof_bytes,
     recording_bytes,
 )
@@ -80,6 +82,7 @@ from tremplin_agent.wire.support import (
     normal_key,
     shown_key,
 )
+from tremplin_agent.wire.upgrade import UpgradeOrder, version_numbers
 from tremplin_agent.wire.wake import WakeUp, wake_bytes
 
 __all__ = [
@@ -91,6 +94,7 @@ __all__ = [
     "KEY_LENGTH",
     "MAX_FRAME",
     "NONCE_BYTES",
+    "PAYLOAD_PATH",
     "PROTOCOL_VERSION",
     "RECORDING_PATH",
     "SECRET_BYTES",
@@ -133,6 +137,7 @@ __all__ = [
     "ToCustomer",
     "UninstallReason",
     "Uninstalled",
+    "UpgradeOrder",
     "UserChanged",
     "WakeOnLan",
     "WakeUp",
@@ -146,8 +151,10 @@ __all__ = [
     "encode",
     "enrol_bytes",
     "normal_key",
+    "payload_bytes",
     "proof_bytes",
     "recording_bytes",
     "shown_key",
+    "version_numbers",
     "wake_bytes",
 ]

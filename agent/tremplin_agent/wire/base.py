@@ -12,6 +12,8 @@ SESSION_PATH = "/agent/v1/session/"
 """Followed by the session's id; a WebSocket whose binary frames are the bytes of SSH."""
 RECORDING_PATH = "/agent/v1/recording/"
 """Followed by the session's id, a slash and the number of the terminal in it, from 1."""
+PAYLOAD_PATH = "/agent/v1/payload/"
+"""Followed by the SHA-256 of the payload that an agent was ordered to update to."""
 MAX_FRAME = 256 * 1024
 """Bytes of the largest control frame that either side accepts."""
 

@@ -18,12 +18,15 @@ class KeyInfo:
         empty when the server has a certificate of a public authority.
     installer_id: 32 hexadecimal characters.
     secret: SECRET_BYTES random bytes; the server knows only their hash.
+    server_key: the server's identity key (32 bytes), whose orders root itself can check;
+        empty in key info of servers that did not tell it.
     """
 
     urls: Tuple[str, ...]
     ca_pin: bytes
     installer_id: str
     secret: bytes = field(repr=False)
+    server_key: bytes = b""
 
     def encode(self) -> str:
         """Return the opaque, URL-safe, unpadded form."""
@@ -34,6 +37,8 @@ class KeyInfo:
             "i": self.installer_id,
             "s": b64encode(self.secret),
         }
+        if self.server_key:
+            body["k"] = b64encode(self.server_key)
         return b64encode(json.dumps(body, separators=(",", ":")).encode())
 
     @classmethod
@@ -43,7 +48,7 @@ class KeyInfo:
             body = json.loads(b64decode(text.strip()))
             urls, installer_id = body["u"], body["i"]
             ca_pin, secret = b64decode(body["p"]), b64decode(body["s"])
-            version = body["v"]
+            version, server_key = body["v"], b64decode(body.get("k", ""))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise WireError("the key info is damaged or incomplete") from error
         good = (
@@ -54,8 +59,9 @@ class KeyInfo:
             and isinstance(installer_id, str)
             and len(installer_id) == 32
             and len(ca_pin) in (0, 32)
+            and len(server_key) in (0, 32)
             and len(secret) == SECRET_BYTES
         )
         if not good:
             raise WireError("the key info is damaged or incomplete")
-        return cls(tuple(urls), ca_pin, installer_id, secret)
+        return cls(tuple(urls), ca_pin, installer_id, secret, server_key)

@@ -236,10 +236,11 @@ class CommandKind(str, Enum):
 
     PROPERTIES = "properties"
     UNINSTALL = "uninstall"
+    UPGRADE = "upgrade"
 
     @property
     def signed(self) -> bool:
-        return self is CommandKind.UNINSTALL
+        return self is not CommandKind.PROPERTIES
 
 
 class UninstallReason(str, Enum):

@@ -9,6 +9,7 @@ _PROOF_LABEL = b"tremplin proof v1\0"
 _ENROL_LABEL = b"tremplin enrol v1\0"
 _COMMAND_LABEL = b"tremplin command v1\0"
 _RECORDING_LABEL = b"tremplin recording v1\0"
+_PAYLOAD_LABEL = b"tremplin payload v1\0"
 
 
 def proof_bytes(client_id: int, nonce: bytes, ca_pin: bytes) -> bytes:
@@ -34,3 +35,8 @@ def command_bytes(command_id: str, kind: str, client_id: int, body: Mapping[str,
 def recording_bytes(session_id: str, number: int, sha256: bytes) -> bytes:
     """Return what an agent signs to upload the recording with that digest."""
     return _RECORDING_LABEL + f"{session_id}/{number}/".encode() + sha256
+
+
+def payload_bytes(command_id: str, client_id: int, sha256: str) -> bytes:
+    """Return what an agent signs to fetch the payload of an order to update."""
+    return _PAYLOAD_LABEL + f"{command_id}/{client_id}/{sha256}".encode()

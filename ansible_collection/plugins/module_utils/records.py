@@ -19,6 +19,7 @@ PLAIN = (
     "max_offline_minutes",
     "ephemeral",
     "pinned_forever",
+    "update_version",
 )
 """Properties that the API takes as they are written."""
 

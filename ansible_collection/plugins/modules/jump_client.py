@@ -83,6 +83,10 @@ options:
   pinned_forever:
     description: Whether the Jump Client is never removed for being offline.
     type: bool
+  update_version:
+    description: The version of the agent that the host is held at; V(follow) for the site's own.
+      The server brings the agent there, as its policy of updates says.
+    type: str
   reason:
     description: Why the record is deleted, for the audit log.
     type: str
@@ -257,6 +261,7 @@ def main():
             external_id=dict(type="str"),
             name=dict(type="str"),
             pinned_forever=dict(type="bool"),
+            update_version=dict(type="str"),
             reason=dict(type="str", default="deleted by Ansible"),
             confirm_gone=dict(type="bool", default=False),
             wait=dict(type="bool", default=False),

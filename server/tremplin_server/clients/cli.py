@@ -42,7 +42,7 @@ def _shown(work: Work, client: JumpClient) -> dict[str, Any]:
     return {**body, "jump_group": owner.label}
 
 
-def _named(work: Work, text: str) -> JumpClient:
+def named(work: Work, text: str) -> JumpClient:
     """Return the Jump Client that `text` means: declared key first, then id, then name."""
     found = service.find(work, external_id=text)
     if found is None and text.isdecimal() and int(text) < 2**31:
@@ -85,7 +85,7 @@ def _scope(work: Work, group: str | None) -> dict[str, Any]:
 def show_client(site: Site, client: str, as_json: bool) -> None:
     """Show a Jump Client."""
     with site.work(read_only=True) as work:
-        row = _shown(work, _named(work, client))
+        row = _shown(work, named(work, client))
     show_one(row, as_json=as_json)
 
 
@@ -104,6 +104,7 @@ def show_client(site: Site, client: str, as_json: bool) -> None:
 )
 @click.option("--max-offline-minutes", type=int, help="0 follows the site.")
 @click.option("--ephemeral/--no-ephemeral", default=None, help="Removed after 5 minutes offline.")
+@click.option("--version", "update_version", help="Hold it at this version; follow: the site's.")
 @click.option("--pin/--unpin", "pinned_forever", default=None, help="Never removed for absence.")
 @pass_site
 def update(
@@ -114,7 +115,7 @@ def update(
     if active is not None:
         changes["connection_type"] = "active" if active else "passive"
     with site.work() as work:
-        found = _named(work, client)
+        found = named(work, client)
         service.update(work, found.id, {**changes, **_scope(work, group)})
         number = found.id
     click.echo(f"Jump Client {number} is up to date")
@@ -127,7 +128,7 @@ def update(
 def delete(site: Site, client: str, reason: str) -> None:
     """Delete a record; its agent uninstalls itself as soon as it is reached."""
     with site.work() as work:
-        found = _named(work, client)
+        found = named(work, client)
         name = found.name
         grave = service.delete(work, found.id, reason)
     waits = "its host is gone already" if grave.closed_at else f"tombstone {grave.id} waits"
@@ -141,7 +142,7 @@ def delete(site: Site, client: str, reason: str) -> None:
 def uninstall(site: Site, client: str, reason: str) -> None:
     """Order the agent to uninstall itself; the record stays until it did."""
     with site.work() as work:
-        found = service.uninstall(work, _named(work, client).id, reason)
+        found = service.uninstall(work, named(work, client).id, reason)
         name = found.name
     click.echo(f"Jump Client {name} is told to uninstall")
 
@@ -152,7 +153,7 @@ def uninstall(site: Site, client: str, reason: str) -> None:
 def wake(site: Site, client: str) -> None:
     """Switch a host on, through Jump Clients of the same network (wake-on-LAN)."""
     with site.work() as work:
-        asked = wake_on_lan.wake(work, _named(work, client).id)
+        asked = wake_on_lan.wake(work, named(work, client).id)
     click.echo(f"asked to wake it: {', '.join(one.name for one in asked)}")
 
 

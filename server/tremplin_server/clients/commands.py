@@ -12,7 +12,7 @@ from tremplin_agent import wire
 from tremplin_agent.wire import CommandKind
 
 from tremplin_server.audit import service as audit
-from tremplin_server.clients import removal
+from tremplin_server.clients import removal, updating
 from tremplin_server.clients.identity import SiteIdentity, site_identity
 from tremplin_server.clients.models import (
     ClosedBy,
@@ -27,9 +27,9 @@ from tremplin_server.db import Work
 def order(work: Work, client_id: int, kind: CommandKind, body: Mapping[str, Any]) -> Command:
     """Store an order for a client and wake the gateway.
 
-    A second `properties` order replaces the first: only the last values matter.
+    A second order of a kind replaces the first, except to uninstall: only the last counts.
     """
-    if kind is CommandKind.PROPERTIES:
+    if kind is not CommandKind.UNINSTALL:
         work.session.execute(
             delete(Command).where(Command.client_id == client_id, Command.kind == kind.value)
         )
@@ -119,6 +119,8 @@ def acknowledge(work: Work, client_id: int, public_key: bytes, ack: wire.Ack) ->
     elif command is not None and command.kind == CommandKind.UNINSTALL:
         removal.host_is_gone(work, client_id, public_key, wire.UninstallReason.COMMAND.value)
     elif command is not None:
+        if command.kind == CommandKind.UPGRADE:
+            updating.ended(work, command.id, client_id)
         work.session.delete(command)
 
 
@@ -135,6 +137,8 @@ def _failed(work: Work, client_id: int, ack: wire.Ack, command: Command | None) 
         code=ack.code[:64],
         detail=ack.detail[:1024],
     )
+    if command is not None and kind == CommandKind.UPGRADE:
+        updating.ended(work, command.id, client_id, ack.code, ack.detail)
     if command is not None and kind != CommandKind.UNINSTALL:
         work.session.delete(command)
 

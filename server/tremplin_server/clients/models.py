@@ -52,6 +52,8 @@ class JumpClient(Owned, Model):
     is_quiet: Mapped[bool] = mapped_column(default=False)
     customer_client_start_mode: Mapped[str] = mapped_column(String(16), default="normal")
     public_site_address: Mapped[str] = mapped_column(String(128), default="")
+    update_version: Mapped[str] = mapped_column(String(32), default="", server_default="")
+    """The version that this host is held at; empty: it follows the site."""
 
     hostname: Mapped[str] = mapped_column(String(255), default="", index=True)
     fqdn: Mapped[str] = mapped_column(String(255), default="")
@@ -212,14 +214,36 @@ class Worker(Model):
     heartbeat_at: Mapped[datetime] = mapped_column(index=True)
 
 
-class Secret(Model):
-    """A key of the site that all workers share, such as the identity key; PEM or raw."""
+class UpdateState(StrEnum):
+    """Where the update of a Jump Client stands."""
 
-    __tablename__ = "secret"
+    WANTED = "wanted"
+    ORDERED = "ordered"
+    DONE = "done"
+    FAILED = "failed"
 
-    name: Mapped[str] = mapped_column(String(64), primary_key=True)
-    value: Mapped[bytes] = mapped_column(LargeBinary)
-    created_at: Mapped[datetime]
+
+class ClientUpdate(Model):
+    """The last update of a Jump Client: asked for, ordered, or how it ended."""
+
+    __tablename__ = "client_update"
+
+    client_id: Mapped[int] = mapped_column(
+        ForeignKey("jump_client.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    state: Mapped[UpdateState] = mapped_column(String(16), index=True)
+    version: Mapped[str] = mapped_column(String(32))
+    """The one that is meant."""
+    from_version: Mapped[str] = mapped_column(String(32), default="")
+    command_id: Mapped[str] = mapped_column(String(36), default="")
+    attempts: Mapped[int] = mapped_column(default=0)
+    """How often this version came to nothing on this host."""
+    code: Mapped[str] = mapped_column(String(64), default="")
+    detail: Mapped[str] = mapped_column(String(512), default="")
+    changed_at: Mapped[datetime]
+    changed_by: Mapped[str] = mapped_column(String(255))
+    retry_at: Mapped[datetime | None]
+    """When the site's policy may try again; None after too many attempts."""
 
 
 class ClientHistory(Model):

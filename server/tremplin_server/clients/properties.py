@@ -20,6 +20,8 @@ _CHECKED = ("name", "tag", "comments", "external_id", "max_offline_minutes")
 def checked(work: Work, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """Return the properties as they are kept; Invalid, by field, when one is not proper."""
     kept = {k: _proper(k, v) if k in _CHECKED else v for k, v in wanted.items()}
+    if kept.get("update_version") == "follow":
+        kept["update_version"] = ""
     if kept.get("jump_policy_id") is not None:
         policies.jump_policy(work, kept["jump_policy_id"])
     for field in ("attended_session_policy_id", "unattended_session_policy_id"):

@@ -6,13 +6,13 @@ from typing import Any
 
 import marshmallow as ma
 from marshmallow import fields, validate
-from tremplin_agent import __version__
 
 from tremplin_server.clients import copies, service
 from tremplin_server.clients.housekeeping import expires_at
 from tremplin_server.clients.lifecycle import State, is_lost
 from tremplin_server.clients.listing import CONNECTION_TYPES, STATES
 from tremplin_server.clients.models import ClientCopy, JumpClient
+from tremplin_server.clients.versions import expected
 from tremplin_server.db import Work
 from tremplin_server.installers.fields import CONNECTION_TYPES as CHANGEABLE_TYPES
 from tremplin_server.installers.fields import MAX_INTEGER, START_MODES
@@ -63,6 +63,10 @@ class ClientChange(ma.Schema):
     external_id = text(0, 255, allow_none=True)
     ephemeral = Boolean()
     pinned_forever = Boolean()
+    update_version = ma.fields.String(
+        validate=validate.Regexp(r"(follow|[0-9A-Za-z][0-9A-Za-z.+-]{0,31})?\Z"),
+        metadata={"description": "The version that the host is held at; `follow`: the site's."},
+    )
     remove_at = Timestamp(allow_none=True)
 
 
@@ -133,8 +137,9 @@ def shown(work: Work, client: JumpClient | copies.AsListed) -> dict[str, Any]:
     return {
         **{name: getattr(client, name) for name in _PLAIN},
         "connection_type": "uninstalled" if gone else client.connection_type,
+        "update_version": client.update_version or "follow",
         "is_lost": is_lost(state, client.last_seen, work.now(), work.config.lost_days),
-        "needs_update": client.agent_version not in ("", __version__),
+        "needs_update": client.agent_version not in ("", expected(work.config, client)),
         "unavailable_reason": "disabled" if state is State.DISABLED else "none",
         "expiration_timestamp": expires_at(work.config, client),
     }

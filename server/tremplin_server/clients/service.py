@@ -40,6 +40,7 @@ EDITABLE = (
     "is_quiet",
     "customer_client_start_mode",
     "public_site_address",
+    "update_version",
 )
 _TOLD = (
     "name",

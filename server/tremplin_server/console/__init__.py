@@ -46,6 +46,7 @@ from tremplin_server.status import pages as status
 from tremplin_server.support import customer_pages
 from tremplin_server.support import file_pages as support_files
 from tremplin_server.support import pages as support
+from tremplin_server.updates import pages as updates
 
 blp = pages.blueprint(
     "console",
@@ -82,6 +83,7 @@ def register(app: Flask) -> None:
         jump_items.blp,
         shortcuts.blp,
         settings.blp,
+        updates.blp,
         portal.blp,
         portal_settings.blp,
         reports.blp,

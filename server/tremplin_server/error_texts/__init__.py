@@ -11,9 +11,10 @@ from tremplin_server.error_texts import (
     requests,
     sessions,
     support,
+    updates,
 )
 from tremplin_server.error_texts.entry import Entry
 
-SUBJECTS = (requests, accounts, policies, clients, sessions, support, attending, push)
+SUBJECTS = (requests, accounts, policies, clients, sessions, support, attending, push, updates)
 
 __all__ = ["SUBJECTS", "Entry"]

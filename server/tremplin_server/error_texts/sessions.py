@@ -42,8 +42,12 @@ ENTRIES = {
         "l'utilisateur a désactivé le Jump Client ; pas de session pour l'instant",
     ),
     "jump.version": Entry(
-        409, 3, "the Jump Client runs another version ({version}); try again after its update",
-        "le Jump Client est d'une autre version ({version}) ; réessayez après sa mise à jour",
+        409,
+        3,
+        "the Jump Client runs another version ({version}) and does not update now; it has to"
+        " connect, which updates it: try again after that",
+        "le Jump Client est d'une autre version ({version}) et ne se met pas à jour maintenant ; il"
+        " doit se connecter, ce qui le met à jour : réessayez ensuite",
     ),
     "jump.host_busy": Entry(
         503, 6, "the Jump Client has as many sessions as it can serve",

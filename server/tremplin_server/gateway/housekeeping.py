@@ -19,6 +19,7 @@ from tremplin_server.logging import logger
 from tremplin_server.sessions import recordings
 from tremplin_server.sessions import service as sessions
 from tremplin_server.support import customer
+from tremplin_server.updates import service as updates
 
 BEAT_SECONDS = 5.0
 DEAD_AFTER = timedelta(seconds=20)
@@ -29,6 +30,7 @@ come back before it purges those that it has not seen for long."""
 
 _SWEEP_LOCK = 0x7472_656D_706C_6E02
 _TAKE_OVER_LOCK = 0x7472_656D_706C_6E03
+_UPDATE_LOCK = 0x7472_656D_706C_6E31
 
 _log = logger(__name__)
 
@@ -72,6 +74,9 @@ class Housekeeping:
             purged = await self._store.call(_sweep)
             if purged:
                 _log.info("housekeeping.purged", count=purged)
+        ordered = await self._store.call(_order_updates)
+        if ordered:
+            _log.info("housekeeping.updates", ordered=ordered)
         return beat
 
     async def end(self) -> None:
@@ -133,6 +138,10 @@ def _sweep(work: Work) -> int:
     recordings.expire(work)
     web_sessions.expire(work)
     return housekeeping.sweep(work)
+
+
+def _order_updates(work: Work) -> int:
+    return updates.tick(work) if _first(work, _UPDATE_LOCK) else 0
 
 
 def _end(work: Work, worker_id: str) -> None:

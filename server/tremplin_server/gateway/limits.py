@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from math import ceil
 
 
@@ -29,3 +31,31 @@ class TokenBucket:
             return 0
         self._owed = min(self._owed + 1, 60 * self._rate)
         return max(1, ceil(self._owed / self._rate))
+
+
+class Throttle:
+    """Bytes per second that many share, in the order in which they ask.
+
+    now: gives the time in seconds.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._free_at = now()
+
+    def wait(self, count: int, rate: float) -> float:
+        """Take `count` bytes; return after how many seconds they may go. rate 0: no bound.
+
+        What was not used for up to a second is not lost.
+        """
+        if rate <= 0:
+            return 0.0
+        now = self._now()
+        self._free_at = max(self._free_at, now - 1.0) + count / rate
+        return max(0.0, self._free_at - now)
+
+    async def pass_(self, count: int, rate: float) -> None:
+        """Return once `count` bytes may go."""
+        seconds = self.wait(count, rate)
+        if seconds:
+            await asyncio.sleep(seconds)

@@ -26,7 +26,7 @@ from tremplin_server.gateway.session_orders import Orders
 from tremplin_server.gateway.stream import Stream
 from tremplin_server.logging import logger
 from tremplin_server.permissions import Actor, ActorKind
-from tremplin_server.sessions import service
+from tremplin_server.sessions import doom, service
 from tremplin_server.sessions.models import Front, SessionState
 from tremplin_server.sessions.service import Opening, Request
 
@@ -253,7 +253,7 @@ class SessionHub:
     def _client_changed(self, body: Mapping[str, Any]) -> None:
         """Hear that a client came, left, was disabled, or (without a state) was deleted."""
         client_id, state = int(body["client_id"]), str(body.get("state", ""))
-        code = service.FORBIDDING.get(state, "") if "state" in body else "session.removed"
+        code = doom.FORBIDDING.get(state, "") if "state" in body else "session.removed"
         for waiting in list(self._waiting.values()):
             if waiting.opening.client_id == client_id:
                 self._client_of_waiting(waiting, state, code)
@@ -313,7 +313,7 @@ class SessionHub:
         """End the sessions that must not go on, whoever missed to say so."""
         if not self._live:
             return
-        doomed = await self._gateway.store.call(service.doomed, list(self._live))
+        doomed = await self._gateway.store.call(doom.doomed, list(self._live))
         for session_id, code in doomed.items():
             stream = self._live.get(session_id)
             if stream is not None:

@@ -69,6 +69,35 @@ def payload(config: Config, platform: str) -> Payload:
     return _read(path, platform)
 
 
+def of_version(config: Config, platform: str, version: str = "") -> Payload | None:
+    """Return the payload of a platform that has this version, the current one if empty.
+
+    Other versions than the current lie in directories named after them, beside it.
+    """
+    if platform not in PLATFORMS:
+        return None
+    for path in _kept(config, platform, version):
+        found = _read(path, platform)
+        if not version or found.version == version:
+            return found
+    return None
+
+
+def versions(config: Config, platform: str) -> list[str]:
+    """Return the versions that a platform has a payload of, the current one first."""
+    found = [_read(path, platform).version for path in _kept(config, platform, "*")]
+    return list(dict.fromkeys(found))
+
+
+def _kept(config: Config, platform: str, version: str) -> list[Path]:
+    current = _find(config, platform)
+    found = [current] if current is not None else []
+    if version:
+        for directory in directories(config):
+            found += sorted(directory.glob(f"{version}/{FILES[platform]}"))
+    return found
+
+
 def is_of(platform: str, beginning: bytes) -> bool:
     """Return whether a file that begins so can be the payload of a platform."""
     return beginning.startswith(_BEGINNINGS[Path(FILES[platform]).suffix])

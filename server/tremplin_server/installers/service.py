@@ -16,6 +16,7 @@ from tremplin_server.audit import service as audit
 from tremplin_server.db import Work, same_text
 from tremplin_server.errors import Conflict, Invalid, NotFound, TremplinError
 from tremplin_server.groups import service as groups
+from tremplin_server.identity import site_identity
 from tremplin_server.installers import payload as payloads
 from tremplin_server.installers import sealing, usage
 from tremplin_server.installers.fields import FIELDS, checked
@@ -186,6 +187,7 @@ def _key_info(work: Work, installer: Installer, secret: bytes) -> str:
         pki.ca_pin(work.config),
         installer.installer_id,
         secret,
+        site_identity(work).public_key,
     ).encode()
     if len(info) > payloads.SLOT_BYTES:
         raise TremplinError("config.invalid", detail="public_urls is too long for key info")

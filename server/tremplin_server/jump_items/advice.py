@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from flask_babel import format_date, format_timedelta
-from tremplin_agent import __version__
 
+from tremplin_server.clients import versions
 from tremplin_server.clients.lifecycle import offline_limit_minutes
-from tremplin_server.clients.models import JumpClient
+from tremplin_server.clients.models import ClientUpdate, JumpClient, UpdateState
 from tremplin_server.db import Work
+from tremplin_server.errors import Conflict
 from tremplin_server.i18n import gettext as _
+from tremplin_server.i18n import language
 from tremplin_server.jump_items.sources import Item
+from tremplin_server.updates import service as updates
+from tremplin_server.updates.pages import reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +32,28 @@ def advice(work: Work, item: Item, client: JumpClient) -> list[Advice]:
     """Return what to tell about a Jump Client; nothing when all is well."""
     made = _of_state(work, item.state, client)
     if item.outdated:
-        text = _(
-            "Its agent is version %(version)s; this server has %(current)s. Install it again "
-            "with a new installer: the Jump Client keeps its place.",
-            version=item.agent_version,
-            current=__version__,
-        )
-        made.append(Advice("warning", text))
+        made.append(_of_version(work, client))
     return made
+
+
+def _of_version(work: Work, client: JumpClient) -> Advice:
+    """Say what is wrong with the version, and what can be done or is being done about it."""
+    text = _(
+        "Its agent is version %(version)s; it should have %(current)s.",
+        version=client.agent_version,
+        current=versions.expected(work.config, client),
+    )
+    update = work.session.get(ClientUpdate, client.id)
+    if update is not None and update.state in (UpdateState.WANTED, UpdateState.ORDERED):
+        return Advice("info", text + " " + _("Its update is on its way."))
+    failed = ""
+    if update is not None and update.state == UpdateState.FAILED:
+        failed = " " + _("The last update failed: %(reason)s.", reason=reason(update.code))
+    try:
+        updates.possible(work, client)
+    except Conflict as error:
+        return Advice("warning", f"{text}{failed} {error.text(language())}.")
+    return Advice("warning", text + failed + " " + _("“Update now” orders its update."))
 
 
 def _of_state(work: Work, state: str, client: JumpClient) -> list[Advice]:

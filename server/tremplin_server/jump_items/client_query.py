@@ -12,9 +12,9 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, union
-from tremplin_agent import __version__
 
 from tremplin_server.accounts.models import User
+from tremplin_server.clients import versions
 from tremplin_server.clients.lifecycle import State
 from tremplin_server.clients.models import ClientSearch, JumpClient
 from tremplin_server.db import Work
@@ -116,7 +116,7 @@ def in_state(work: Work, state: str) -> ColumnElement[bool]:
         return and_(JumpClient.state == state, JumpClient.last_seen >= long_ago)
     if state == "outdated":
         return and_(
-            JumpClient.agent_version.not_in(("", __version__)),
+            versions.differs(work.config),
             JumpClient.state.not_in([gone.value for gone in _GONE]),
         )
     return JumpClient.state == state

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row, Select, func, select
-from tremplin_agent import __version__
 
 from tremplin_server.clients import service as clients
+from tremplin_server.clients import versions
 from tremplin_server.clients.lifecycle import State, is_lost, is_outdated
 from tremplin_server.clients.models import JumpClient
 from tremplin_server.db import Work
@@ -55,9 +55,10 @@ class ClientSource:
 
 
 _SHOWN = (*client_query.TEXTS, "agent_version", "last_access", "last_seen")
+_OWNER = ("shared_group_id", "owner_user_id")
 _COLUMNS = [
     getattr(JumpClient, name)
-    for name in ("id", "state", "shared_group_id", "owner_user_id", *_SHOWN)
+    for name in ("id", "state", "platform", "update_version", *_OWNER, *_SHOWN)
 ]
 
 
@@ -69,6 +70,6 @@ def _item(work: Work, row: Row[Any]) -> Item:
         row.id,
         Owner(row.shared_group_id, row.owner_user_id, ""),
         state="lost" if lost else state.value,
-        outdated=is_outdated(state, row.agent_version, __version__),
+        outdated=is_outdated(state, row.agent_version, versions.expected(work.config, row)),
         **{name: getattr(row, name) for name in _SHOWN},
     )

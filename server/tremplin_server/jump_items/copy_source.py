@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, func, literal, or_, select
-from tremplin_agent import __version__
 
 from tremplin_server.accounts.models import User
-from tremplin_server.clients import copies
+from tremplin_server.clients import copies, versions
 from tremplin_server.clients.lifecycle import State, is_lost, is_outdated
 from tremplin_server.clients.models import ClientCopy, JumpClient
 from tremplin_server.db import Work
@@ -67,7 +66,10 @@ class CopySource:
         """Return the copies with these ids as items."""
         columns = [
             *(getattr(ClientCopy, n) for n in ("id", "shared_group_id", "owner_user_id", *_OWN)),
-            *(getattr(JumpClient, n) for n in ("state", *_OF_THE_HOST)),
+            *(
+                getattr(JumpClient, n)
+                for n in ("state", "platform", "update_version", *_OF_THE_HOST)
+            ),
         ]
         query = _joined(work, *columns).where(ClientCopy.id.in_(ids))
         return [_item(work, row) for row in work.session.execute(query)]
@@ -95,7 +97,7 @@ def _item(work: Work, row: Row[Any]) -> Item:
         row.id,
         Owner(row.shared_group_id, row.owner_user_id, ""),
         state="lost" if lost else state.value,
-        outdated=is_outdated(state, row.agent_version, __version__),
+        outdated=is_outdated(state, row.agent_version, versions.expected(work.config, row)),
         **{name: getattr(row, name) for name in (*_OWN, *_OF_THE_HOST)},
     )
 

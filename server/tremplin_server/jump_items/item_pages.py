@@ -15,12 +15,14 @@ from tremplin_server.clients import service as clients
 from tremplin_server.clients.forms import CopyForm, PropertiesForm, ReasonForm
 from tremplin_server.clients.models import ClientCopy
 from tremplin_server.db import Work
-from tremplin_server.errors import Conflict, NotFound
+from tremplin_server.errors import Conflict, NotFound, TremplinError
 from tremplin_server.i18n import gettext as _
+from tremplin_server.i18n import language
 from tremplin_server.jump_items import listing
 from tremplin_server.jump_items.forms import ManyPropertiesForm
 from tremplin_server.jump_items.sources import Item
 from tremplin_server.permissions import Permission
+from tremplin_server.updates import service as updates
 
 blp = pages.blueprint("item_pages", __name__)
 _NAMED = 8
@@ -53,6 +55,33 @@ def delete() -> ResponseReturnValue:
             if pages.attempt(work, form, lambda: _delete(work, items, reason)):
                 return done(_("Deleted: %(what)s.", what=_named(items)))
         return _dialogue("console/_delete.html", items, form)
+
+
+@blp.route("/console/update", methods=["GET", "POST"])
+def update() -> ResponseReturnValue:
+    """Ask, then order the update of the chosen items' agents."""
+    form = FlaskForm()
+    with rest.writing() if request.method == "POST" else rest.reading() as work:
+        items = [item for item in _chosen(work) if item.method == "client"]
+        work.actor.require(Permission.CLIENTS_WRITE)
+        if not items:
+            raise Conflict("update.unsupported", platform="?")
+        if request.method == "POST" and form.validate():
+            asked = updates.order_now(work, [item.id for item in items])
+            able = sum(not one.code for one in asked)
+            if not able:
+                first = TremplinError(asked[0].code, platform="?", version=asked[0].version)
+                return done(first.text(language()))
+            if able < len(asked):
+                return done(
+                    _(
+                        "Ordered: %(count)s; not possible: %(rest)s.",
+                        count=able,
+                        rest=len(asked) - able,
+                    )
+                )
+            return done(_("The update of %(what)s is ordered.", what=_named(items)))
+        return _dialogue("console/_update.html", items, form)
 
 
 @blp.route("/console/copy", methods=["GET", "POST"])

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from sqlalchemy import func, select, text
 from tremplin_agent.terms import Capability
+from tremplin_agent.wire import version_numbers
 
 from tremplin_server.clients import service as clients
 from tremplin_server.clients.lifecycle import State
@@ -29,8 +30,6 @@ MAX_KEYS_LENGTH = 64 * 1024
 
 MAX_REASON = 1024
 MAX_TICKET_ID = 255
-FIRST_VERSION = (0, 1, 0)
-"""Of the agents that know sessions."""
 
 _START_LOCK = 0x7472_656D_706C_6E04
 _KEY = re.compile(r"[a-z0-9@.-]{3,64} [A-Za-z0-9+/=]{16,16384}( [^\r\n\0]{0,255})?", re.ASCII)
@@ -73,7 +72,7 @@ def startable(work: Work, client_id: int, request: Request) -> tuple[JumpClient,
     client, place = clients.get(work, client_id), clients.place(work, client_id)
     groups.require_item(work, place, "start")
     require_values(work, request)
-    _require_ready(client)
+    _require_ready(work, client)
     grant = grants.of(work, place, client, request.capabilities)
     _one_at_a_time(work)
     asked = Asked(
@@ -120,7 +119,7 @@ _REFUSALS = {
 }
 
 
-def _require_ready(client: JumpClient) -> None:
+def _require_ready(work: Work, client: JumpClient) -> None:
     state = State(client.state)
     away = state in (State.PENDING, State.OFFLINE) or client.worker_id is None
     if client.connection_type == "passive" and away and state not in _FINAL:
@@ -129,16 +128,17 @@ def _require_ready(client: JumpClient) -> None:
         raise Conflict(_REFUSALS[state])
     if client.worker_id is None:
         raise Conflict("jump.not_connected")
-    if client.agent_version and _version(client.agent_version) < FIRST_VERSION:
+    _require_version(work, client)
+
+
+def _require_version(work: Work, client: JumpClient) -> None:
+    """Raise Conflict (jump.version) when the agent is older than what this site talks to."""
+    oldest = version_numbers(work.config.oldest_agent)
+    if client.agent_version and version_numbers(client.agent_version) < oldest:
         raise Conflict("jump.version", version=client.agent_version)
 
 
 _FINAL = (State.UNINSTALLED, State.REMOVING, State.DISABLED)
-
-
-def _version(written: str) -> tuple[int, ...]:
-    found = re.match(r"(\d+)\.(\d+)\.(\d+)", written)
-    return tuple(int(part) for part in found.groups()) if found else (0,)
 
 
 def _one_at_a_time(work: Work) -> None:

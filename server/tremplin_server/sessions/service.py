@@ -24,12 +24,11 @@ from tremplin_server.accounts.service import language_of
 from tremplin_server.accounts.tokens import hash_of
 from tremplin_server.audit import service as audit
 from tremplin_server.clients import waking
-from tremplin_server.clients.lifecycle import State
 from tremplin_server.clients.models import JumpClient, Worker
 from tremplin_server.db import Work
 from tremplin_server.errors import Conflict, Denied, NotFound, TremplinError
 from tremplin_server.permissions import ActorKind, Permission
-from tremplin_server.sessions import hosts, listing, policy_gate, policy_notices
+from tremplin_server.sessions import hosts, listing, policy_notices
 from tremplin_server.sessions.checks import MAX_KEYS as MAX_KEYS
 from tremplin_server.sessions.checks import MAX_REASON as MAX_REASON
 from tremplin_server.sessions.checks import START_SECONDS as START_SECONDS
@@ -425,41 +424,6 @@ def sweep(work: Work, living: Iterable[str]) -> list[str]:
             continue
         over.append(session.id)
     return over
-
-
-def doomed(work: Work, session_ids: Iterable[str]) -> dict[str, str]:
-    """Return which of these sessions must not go on, with the code that says why.
-
-    They were ended, their technician was disabled or deleted, the hours of their Jump Policy
-    are over, or their Jump Client was disabled or removed: for a worker to look now and then,
-    because a notice can be lost.
-    """
-    wanted = list(session_ids)
-    over = policy_gate.out_of_hours(work, wanted)
-    over |= dict.fromkeys(work.session.scalars(listing.of_disabled(wanted)), "session.revoked")
-    found = select(
-        JumpSession.id,
-        JumpSession.state,
-        JumpSession.end_code,
-        JumpSession.guest_id,
-        JumpClient.state,
-    ).outerjoin(JumpClient, JumpClient.id == JumpSession.client_id)
-    for session_id, state, code, guest, client in work.session.execute(
-        found.where(JumpSession.id.in_(wanted))
-    ):
-        if state == SessionState.ENDED:
-            over[session_id] = code
-        elif guest is None and (client is None or client in FORBIDDING):
-            over[session_id] = FORBIDDING.get(client, "session.removed")
-    return over
-
-
-FORBIDDING = {
-    State.DISABLED.value: "session.disabled",
-    State.REMOVING.value: "session.removed",
-    State.UNINSTALLED.value: "session.removed",
-}
-"""Why a session ends when its Jump Client comes into one of these states."""
 
 
 @dataclass(frozen=True, slots=True)

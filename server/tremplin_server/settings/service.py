@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 
 from tremplin_server.audit import service as audit
-from tremplin_server.config import Config, least, most
+from tremplin_server.config import Config, form_of, least, most
 from tremplin_server.db import Work
 from tremplin_server.errors import Conflict, Invalid
 from tremplin_server.permissions import Permission
@@ -24,10 +24,16 @@ NUMBERS = (
     "limit_clients",
     "limit_active_clients",
     "limit_technicians",
+    "update_concurrent",
+    "update_bandwidth",
     "session_starts_at_once",
 )
-CHOICES = {"uninstalled_records": ("keep", "remove")}
-NAMES = (*NUMBERS, *CHOICES)
+CHOICES = {
+    "uninstalled_records": ("keep", "remove"),
+    "update_mode": ("off", "this_version", "always"),
+}
+TEXTS = ("update_version", "update_days", "update_from", "update_until", "update_zone")
+NAMES = (*NUMBERS, *CHOICES, *TEXTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,8 @@ def parsed(name: str, text: str) -> int | str | None:
     """Return the value that is kept as `text`; None when this version takes no such one."""
     if name in CHOICES:
         return text if text in CHOICES[name] else None
+    if name in TEXTS:
+        return None if form_of(name, text) else text
     if name not in NUMBERS or not text.isdecimal():
         return None
     number = int(text)
@@ -105,15 +113,15 @@ def _require_good(values: Mapping[str, Any]) -> None:
         if name not in NAMES:
             wrong[name] = ["Unknown field."]
         elif parsed(name, str(value)) is None:
-            wrong[name] = (
-                [f"Must be one of: {', '.join(CHOICES[name])}."]
-                if name in CHOICES
-                else [_bounds(name, str(value))]
-            )
+            wrong[name] = [_what_it_takes(name, str(value))]
     if wrong:
         raise Invalid(wrong)
 
 
-def _bounds(name: str, text: str) -> str:
+def _what_it_takes(name: str, text: str) -> str:
+    if name in CHOICES:
+        return f"Must be one of: {', '.join(CHOICES[name])}."
+    if name in TEXTS:
+        return f"Takes {form_of(name, text)}."
     too_much = text.isdecimal() and int(text) > most(name)
     return f"Must be at most {most(name)}." if too_much else f"Must be at least {least(name)}."

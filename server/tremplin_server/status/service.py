@@ -13,6 +13,7 @@ from tremplin_agent import __version__
 
 from tremplin_server import pki
 from tremplin_server.accounts import web_sessions
+from tremplin_server.clients import versions
 from tremplin_server.clients.lifecycle import State
 from tremplin_server.clients.listing import LOST, STATES
 from tremplin_server.clients.models import JumpClient, Worker
@@ -97,7 +98,7 @@ def _clients(work: Work) -> tuple[dict[str, int], int]:
     long_ago = work.now() - timedelta(days=work.config.lost_days)
     lost = and_(JumpClient.state == State.OFFLINE.value, JumpClient.last_seen < long_ago)
     label = case((lost, LOST), else_=JumpClient.state)
-    other = and_(JumpClient.agent_version != "", JumpClient.agent_version != __version__)
+    other = versions.differs(work.config)
     counted: Any = select(label, func.count(), func.count().filter(other)).group_by(label)
     found = work.session.execute(groups.visible(work, counted, JumpClient)).all()
     counts = dict.fromkeys(STATES, 0) | {str(row[0]): int(row[1]) for row in found}

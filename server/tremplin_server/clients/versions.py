@@ -1,0 +1,37 @@
+"""Which version an agent should have: its host's own, the site's, or what the server carries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case
+from tremplin_agent import __version__
+
+from tremplin_server.clients.models import JumpClient
+from tremplin_server.config import Config
+from tremplin_server.installers import payload as payloads
+
+
+def _site(config: Config) -> tuple[dict[str, str], str]:
+    """Return the site's version for each platform, and for one without a payload."""
+    if config.update_mode == "this_version":
+        return {}, config.update_version
+    return {one.platform: one.version for one in payloads.payloads(config)}, __version__
+
+
+def expected(config: Config, client: Any) -> str:
+    """Return the version that an agent should have.
+
+    client: a record, or a row with its `platform` and `update_version`.
+    """
+    by_platform, other = _site(config)
+    return str(client.update_version or by_platform.get(client.platform, other))
+
+
+def differs(config: Config) -> ColumnElement[bool]:
+    """Return the condition that an agent has told its version, and that it is another one."""
+    by_platform, other = _site(config)
+    own = (JumpClient.update_version != "", JumpClient.update_version)
+    carried = [(JumpClient.platform == name, version) for name, version in by_platform.items()]
+    wanted: Any = case(own, *carried, else_=other)
+    return and_(JumpClient.agent_version != "", JumpClient.agent_version != wanted)
