@@ -206,6 +206,45 @@ def test_a_typed_key_and_a_terminated_client(
     until(lambda: state(server, support_id) == "ended", "the end")
 
 
+def test_another_client_takes_over_when_sudo_starts_it(
+    server: Server, place: Box, zoe: Console, customers: list[Customer]
+) -> None:
+    """This machine has no sudo: a program in its place starts what it is told to, or refuses.
+
+    What rights the new client has is sudo's own business.
+    """
+    tools = place.root / "tools"
+    tools.mkdir()
+    sudo = tools / "sudo"
+    sudo.write_text('#!/bin/sh\nread -r word\n[ "$word" = right ] || exit 1\nshift\nexec "$@"\n')
+    sudo.chmod(0o755)
+    support_id, key = new_session(server)
+    path = {"PATH": f"{tools}:/usr/local/bin:/usr/bin:/bin"}
+    customer = Customer(place, program(server, place, key), environment=path)
+    customers.append(customer)
+    customer.sees("in the queue")
+    until(lambda: state(server, support_id) == "waiting", "the customer in the queue")
+    zoe.post(f"/console/support/{support_id}/take")
+    for _ in range(3):
+        customer.sees("[y/N]")
+        customer.type("y")
+    until(lambda: state(server, support_id) == "active", "the customer's answer")
+    for word, sees in (("wrong", "were not given"), ("right", "rights now")):
+        zoe.post(f"/console/support/{support_id}/elevate")
+        customer.sees("administrator's rights on this computer")
+        customer.sees("[y/N]")
+        customer.type("y")
+        customer.type(word)
+        customer.sees(sees)
+    customer.sees("in the queue")
+    assert opened(zoe, support_id)[0] == 200, "what was granted is granted still"
+    zoe.post(f"/console/support/{support_id}/say", text="still there?")
+    customer.sees("zoe: still there?")
+    customer.type("/end")
+    assert customer.end() == 0
+    assert customer.leftovers() == []
+
+
 # --- several technicians --------------------------------------------------------------------
 
 

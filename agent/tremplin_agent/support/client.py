@@ -119,6 +119,10 @@ class Client:
         self._sessions = self._make_sessions()
         self._facts: Dict[str, Any] = {}
         self._was_in = False
+        self._not_elevated = 0
+        """The question to answer with no once the server is there again."""
+        self._may_connect = asyncio.Event()
+        self._may_connect.set()
 
     async def run(self) -> str:
         """Attend until the end; return its code, empty when the customer made it."""
@@ -161,9 +165,12 @@ class Client:
 
     async def _stay(self) -> None:
         while not self._code.done():
+            await self._may_connect.wait()
             wait = await self._connect()
             if self.desk.is_over:
                 return
+            if not self._may_connect.is_set():
+                continue
             if self._was_in and not self._code.done():
                 self._front.show(self.desk.speech.say("lost"))
             await asyncio.sleep(min(wait, SLOWEST_RETRY))
@@ -246,6 +253,9 @@ class Client:
         self._elevation.arrived()
         self._front.show(self.desk.speech.say("back" if self._was_in else "waiting"))
         self._was_in = True
+        if self._not_elevated:
+            number, self._not_elevated = self._not_elevated, 0
+            self.do(self.desk.not_elevated(number))
 
     def _turned_away(self, refused: TurnedAway) -> float:
         if refused.final:
@@ -322,6 +332,10 @@ class Client:
             self.do(self.desk.not_elevated(number, "cannot_elevate"))
             return
         self._front.pause()
+        # Of one key one client is let in: this one makes room.
+        self._may_connect.clear()
+        if self._link is not None:
+            await self._link.close()
         await self._sessions.stop()
         self._sessions = self._make_sessions()
         taken_over = await self._elevation.run(self._identity.raw(), self.desk.remember())
@@ -330,7 +344,8 @@ class Client:
             if not self._code.done():
                 self._code.set_result("")
             return
-        self.do(self.desk.not_elevated(number))
+        self._may_connect.set()
+        self._not_elevated = number
 
     async def _leave(self, code: str) -> None:
         """Give the server a moment to close, then end."""
