@@ -20,7 +20,8 @@ run: setup-run translations front payload ## Start a server and deploy a Jump Cl
 run-clean: ## Remove what `make run` made, on both sides, and stop the server
 	@docs/quickstart/run down
 
-test: setup-test translations front payload lint ## Lint, then every test, side by side
+test: setup-test ## Lint and every test, side by side
+	@$(MAKE) -j3 translations front payload
 	@.ci/suites
 
 lint: setup-test ## Check style, types, import contracts, Ansible content and shell scripts

@@ -18,6 +18,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 FORMULA = REPOSITORY / "salt_formula"
 BIN = Path(sys.executable).parent
 SECONDS = 300
+PUBLISH_PORT = 4505
+"""Where minions hear of jobs, unless a test says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Master:
         api: dict[str, Any],
         *,
         address: str = "127.0.0.1",
-        publish_port: int = 4505,
+        publish_port: int = PUBLISH_PORT,
         ret_port: int = 4506,
         prefix: Sequence[str] = (),
         bin: Path = BIN,

@@ -9,20 +9,24 @@ A server's settings are TREMPLIN_… variables, given by the names of `Config`'s
 
 from __future__ import annotations
 
+import atexit
 import base64
 import json
 import os
+import shutil
 import signal
 import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +35,8 @@ from tremplin_server.rest import API_PREFIX
 
 TREMPLIN = Path(sys.executable).with_name("tremplin")
 PASSWORD = "only for tests 1"
+_SETTINGS_OF_A_SITE = frozenset({"TREMPLIN_DATABASE_URL", "TREMPLIN_SECRET_KEY"})
+"""With these a site lies elsewhere than in its data directory."""
 T = TypeVar("T")
 
 
@@ -124,11 +130,18 @@ class Server:
             input=given,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
         )
 
     def init(self) -> None:
         """Set the site up; the administrator is `admin`, with PASSWORD."""
+        if _SETTINGS_OF_A_SITE.isdisjoint(self._settings):
+            directory, self._credentials = _site()
+            shutil.copytree(directory, self.directory, dirs_exist_ok=True)
+        else:
+            self._initialise()
+
+    def _initialise(self) -> None:
         self.command("init", "--password-stdin", given=PASSWORD)
 
     def start(self) -> None:
@@ -255,6 +268,19 @@ class Server:
         body = {"jump_group_id": self.group(), "jump_group_type": "shared", **values}
         made = self.made("/jump-client/installer", body)
         return KeyInfo.decode(made["key_info"]["encodedInfo"])
+
+
+@cache
+def _site() -> tuple[Path, Credentials]:
+    """Return a site to copy, which `tremplin` set up, and an API account that it has.
+
+    Each of the two commands takes seconds of processor time, too much for every server.
+    """
+    directory = Path(tempfile.mkdtemp(prefix="tremplin-site-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    made = Server(directory)
+    made._initialise()
+    return directory, made.credentials
 
 
 class Servers:

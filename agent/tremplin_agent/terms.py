@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Any, Dict, Mapping, Tuple
 
-from tremplin_agent.wire import WireError
+from tremplin_agent.wire import Grant, WireError
 
 
 class Capability(str, Enum):
@@ -18,6 +18,15 @@ class Capability(str, Enum):
     FORWARD = "forward"
 
 
+GRANT_OF: Dict[str, Grant] = {
+    Capability.SHELL.value: Grant.SHELL,
+    Capability.EXEC.value: Grant.SHELL,
+    Capability.FORWARD.value: Grant.SHELL,
+    Capability.SFTP.value: Grant.FILES,
+}
+"""Which grant of a customer's a capability needs in a support session."""
+
+
 @dataclass(frozen=True)
 class Terms:
     """What the server grants in a session; `wire.SessionOpen.terms` is its JSON form.
@@ -25,18 +34,21 @@ class Terms:
     keys: OpenSSH public keys (`ssh-ed25519 AAAA…`) that may sign in. open: whoever comes
     through the tunnel is let in without a key, because the server vouches for him.
     capabilities: `Capability` values. ports: TCP ports of the host's loopback that may be
-    forwarded to. expires_at: seconds since 1970. idle_seconds: without a byte the session
-    ends; 0 for never. record_bytes: most bytes that the recording of a terminal may have; 0
-    for none. technician: who it is, for the notice and the environment. notice: what to
-    write to the terminals of the host at the start; empty for nothing. ends: what to tell
-    the technician when the session ends, by the code of the end, in his language. warning:
-    what to tell him `warn_seconds` before `expires_at`; empty for nothing.
+    forwarded to. targets: other machines' ports that may be forwarded to as well, as
+    `tremplin_agent.targets` writes them. expires_at: seconds since 1970. idle_seconds:
+    without a byte the session ends; 0 for never. record_bytes: most bytes that the recording
+    of a terminal may have; 0 for none. technician: who it is, for the notice and the
+    environment. notice: what to write to the terminals of the host at the start; empty for
+    nothing. ends: what to tell the technician when the session ends, by the code of the end,
+    in his language. warning: what to tell him `warn_seconds` before `expires_at`; empty for
+    nothing.
     """
 
     keys: Tuple[str, ...] = ()
     open: bool = False
     capabilities: Tuple[str, ...] = ()
     ports: Tuple[int, ...] = ()
+    targets: Tuple[str, ...] = ()
     expires_at: float = 0.0
     idle_seconds: int = 0
     record_bytes: int = 0

@@ -29,9 +29,11 @@ import tremplin_server.installers.models
 import tremplin_server.mail.models
 import tremplin_server.policies.models
 import tremplin_server.portal.models
+import tremplin_server.push.models
 import tremplin_server.sessions.models
 import tremplin_server.settings.models
-import tremplin_server.shortcuts.models  # noqa: F401 - metadata knows what was imported
+import tremplin_server.shortcuts.models
+import tremplin_server.support.models  # noqa: F401 - metadata knows what was imported
 from tremplin_server import console, i18n, rest
 from tremplin_server.accounts import api as accounts
 from tremplin_server.accounts import key_api, tokens
@@ -49,12 +51,15 @@ from tremplin_server.logging import logger
 from tremplin_server.permissions import READ_PERMISSIONS, Actor, ActorKind, system_actor
 from tremplin_server.policies import api as policies
 from tremplin_server.sessions import api as sessions
-from tremplin_server.sessions import reach_api
+from tremplin_server.sessions import approval_api, hosts, reach_api
 from tremplin_server.sessions.upload import uploads
 from tremplin_server.settings.overlay import Overlay
 from tremplin_server.settings.pages import OVERLAY
 from tremplin_server.shortcuts import api as shortcuts
 from tremplin_server.status import api as status
+from tremplin_server.support import api as support
+from tremplin_server.support.guests import SupportGuests
+from tremplin_server.support.keys import LINKS as SUPPORT_LINKS
 
 SECRET_KEY_FILE = "secret_key"  # noqa: S105 - a file's name
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -102,6 +107,7 @@ def create_app(
 
 
 def _register_features(app: Flask) -> None:
+    hosts.GUESTS[:] = [SupportGuests()]
     api = rest.make_api(app, __version__)
     for blueprint in (
         accounts.users,
@@ -119,8 +125,10 @@ def _register_features(app: Flask) -> None:
         reach_api.known_hosts,
         reach_api.ssh_config,
         reach_api.bastion,
+        approval_api.blp,
         audit.blp,
         status.blp,
+        support.blp,
     ):
         api.register_blueprint(blueprint)
     app.register_blueprint(accounts.oauth)
@@ -207,8 +215,11 @@ def _register_request_hooks(app: Flask, config: Config) -> None:
 
 
 def _loggable_path() -> str:
-    # The path of an installer's link is its secret.
-    return f"{LINKS}…" if request.path.startswith(LINKS) else request.path
+    # The path of an installer's link, or of a session key's, is its secret.
+    for secret in (LINKS, SUPPORT_LINKS):
+        if request.path.startswith(secret):
+            return f"{secret}…"
+    return request.path
 
 
 def _set_actor_from_bearer() -> None:

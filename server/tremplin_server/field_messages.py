@@ -69,6 +69,10 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             rf"A span of 1 to {_N} days is needed\.",
             r"Il faut une période de 1 à \1 jours.",
         ),
+        (
+            r"Somebody has to decide: name approvers\.",
+            "Quelqu'un doit décider : désignez des approbateurs.",
+        ),
         (r"Needs schedule_enabled\.", "Demande schedule_enabled."),
         (
             r"Goes with simultaneous_jumps join only\.",
@@ -127,6 +131,24 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"L'image doit avoir de \1 à \2 pixels de côté.",
         ),
         (r"The picture is damaged\.", "L'image est abîmée."),
+        (rf"At most {_N} hosts at once\.", r"Au plus \1 machines à la fois."),
+        (r"A host is named twice: (.*)", r"Une machine est nommée deux fois : \1"),
+        (
+            rf"Line {_N} is not one of a known_hosts file\.",
+            r"La ligne \1 n'est pas celle d'un fichier known_hosts.",
+        ),
+        (
+            r"The private key wants its passphrase\.",
+            "La clé privée demande sa phrase secrète.",
+        ),
+        (
+            r"Not a private SSH key, or the passphrase is wrong\.",
+            "Ce n'est pas une clé SSH privée, ou la phrase secrète est fausse.",
+        ),
+        (
+            r"Not a private SSH key in OpenSSH's or PEM form\.",
+            "Ce n'est pas une clé SSH privée au format OpenSSH ou PEM.",
+        ),
         (r"Not an absolute path\.", "Ce n'est pas un chemin absolu."),
         (r"must be one of (.*)", r"un des choix suivants : \1"),
         (rf"longer than {_N} characters", r"plus de \1 caractères"),

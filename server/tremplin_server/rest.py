@@ -13,11 +13,13 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from math import ceil
+from threading import Lock
 from typing import Any, cast
 from urllib.parse import urlencode
 
 import flask_smorest
 import marshmallow as ma
+from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from flask import Flask, Response, current_app, g, jsonify, request
@@ -268,12 +270,40 @@ class _Plugin(MarshmallowPlugin):
 
 
 class Api(flask_smorest.Api):  # type: ignore[misc] # the package has no types
-    """Collects the blueprints and their documentation; errors are the application's."""
+    """Collects the blueprints; errors are the application's.
+
+    Their documentation is written when it is asked for first: it takes longer than all the rest
+    of an application's start, and neither a command nor most servers are ever asked.
+    """
 
     ERROR_SCHEMA = ErrorBody
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._undocumented: list[Blueprint] = []
+        self._writing = Lock()
+        super().__init__(*args, **options)
+
     def _register_error_handlers(self) -> None:
         return None
+
+    def register_blueprint(self, blp: Blueprint) -> None:
+        """Serve a feature's part of the API."""
+        self._app.extensions["flask-smorest"]["blp_name_to_api"][blp.name] = self
+        self._app.register_blueprint(blp)
+        self._undocumented.append(blp)
+
+    def documentation(self) -> APISpec:
+        """Return the OpenAPI document of all that is served."""
+        with self._writing:
+            while self._undocumented:
+                blp = self._undocumented[0]
+                blp.register_views_in_doc(
+                    self, self._app, self.spec, name=blp.name, parameters=None
+                )
+                self.spec.tag({"name": blp.name, "description": blp.description})
+                del self._undocumented[0]
+        found: APISpec = self.spec
+        return found
 
 
 def blueprint(name: str, url: str) -> Blueprint:
@@ -297,11 +327,13 @@ def make_api(app: Flask, version: str) -> Api:
             "security": [{"api_account_auth": []}],
         },
     )
-    app.add_url_rule(f"{API_PREFIX}/openapi.json", "openapi_json", lambda: api.spec.to_dict())
+    app.add_url_rule(
+        f"{API_PREFIX}/openapi.json", "openapi_json", lambda: api.documentation().to_dict()
+    )
     app.add_url_rule(
         f"{API_PREFIX}/openapi.yaml",
         "openapi_yaml",
-        lambda: Response(api.spec.to_yaml(), mimetype="application/yaml"),
+        lambda: Response(api.documentation().to_yaml(), mimetype="application/yaml"),
     )
     return api
 

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -269,9 +270,9 @@ def test_rsync_and_git(jump: Jump, tmp_path: Path) -> None:
 # --- forwarding -----------------------------------------------------------------------
 
 
-@pytest.fixture
-def service() -> Iterator[int]:
-    """A port of the loopback that answers in capitals."""
+@contextmanager
+def answering(address: str) -> Iterator[int]:
+    """Give a port of `address` that answers in capitals."""
 
     def serve() -> None:
         while True:
@@ -283,12 +284,19 @@ def service() -> Iterator[int]:
                 while data := connection.recv(65536):
                     connection.sendall(data.upper())
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server((address, 0)) as listener:
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         yield listener.getsockname()[1]
         listener.shutdown(socket.SHUT_RDWR)
         thread.join(5)
+
+
+@pytest.fixture
+def service() -> Iterator[int]:
+    """A port of the loopback that answers in capitals."""
+    with answering("127.0.0.1") as port:
+        yield port
 
 
 def test_a_granted_port_is_forwarded_and_no_other(site: SessionSite, service: int) -> None:
@@ -302,6 +310,52 @@ def test_a_granted_port_is_forwarded_and_no_other(site: SessionSite, service: in
         assert refused.returncode != 0
         assert b"administratively prohibited" in refused.stderr
         jump.end()
+
+
+@pytest.fixture
+def neighbour() -> Iterator[str]:
+    """Another machine's port, for as far as the agent knows: an address that is not its loopback's
+    usual one. It answers in capitals."""
+    with answering("127.0.0.2") as port:
+        yield f"127.0.0.2:{port}"
+
+
+def test_another_machine_is_reached_at_the_granted_address_only(
+    site: SessionSite, neighbour: str
+) -> None:
+    host, port = neighbour.split(":")
+    jump = site.open(targets=(neighbour, f"localhost:{port}"))
+    assert jump.ssh("-W", neighbour, input=b"hello").stdout == b"HELLO"
+    jump.end()
+    refused = {
+        f"{host}:1": b"may not forward to port 1 of 127.0.0.2",
+        f"127.0.0.3:{port}": b"may not forward to port",
+        f"127.0.0.1:{port}": b"may not forward to port",
+        # It is granted, and yet a name must not lead to the host itself.
+        f"localhost:{port}": b"which a name may not lead to",
+    }
+    for target, reason in refused.items():
+        jump = site.open(targets=(neighbour, f"localhost:{port}"))
+        done = jump.ssh("-W", target, input=b"hello")
+        assert (done.returncode, done.stdout) == (255, b"")
+        assert reason in done.stderr, done.stderr
+        jump.end()
+
+
+def test_the_capability_and_the_host_have_the_last_word(site: SessionSite, neighbour: str) -> None:
+    jump = site.open(targets=(neighbour,), capabilities=("shell", "exec"))
+    assert b"may not forward" in jump.ssh("-W", neighbour, input=b"hello").stderr
+    jump.end()
+    forbidding = site.directory / "loopback-only"
+    forbidding.touch()
+    try:
+        jump = site.open(targets=(neighbour,))
+        done = jump.ssh("-W", neighbour, input=b"hello")
+        assert b"does not forward to other machines" in done.stderr
+        assert done.stdout == b""
+        jump.end()
+    finally:
+        forbidding.unlink()
 
 
 def test_the_other_direction_the_agent_and_x11_are_not_forwarded(jump: Jump) -> None:

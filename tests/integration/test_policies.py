@@ -263,12 +263,13 @@ def test_the_form_is_told_what_will_be_asked(
         stage, agent, schedule_entries=[WORK], ticket_id_required=True, reason_required=True
     )
     clock.moment = MONDAY.replace(hour=20)
+    item = policy_gate.Item("client", agent.client_id, "web1", agent.client_id)
     with stage.database.work(technician, read_only=True) as work:
-        outlook = policy_gate.outlook(work, number, agent.client_id)
+        outlook = policy_gate.outlook(work, number, item)
         assert outlook.wanted == ("reason", "ticket")
         assert outlook.refusal is not None
         assert outlook.refusal.details()["opens_at"] == "2026-11-30T08:00:00+00:00"
-        assert policy_gate.outlook(work, None, agent.client_id) == policy_gate.Outlook()
+        assert policy_gate.outlook(work, None, item) == policy_gate.Outlook()
 
 
 def test_a_shortcut_obeys_its_policy(stage: Stage, agent: Agent, technician: Actor) -> None:

@@ -155,8 +155,46 @@ def test_through_a_client_ssh_forwards_the_port(
     port = connecting.FIRST_PORT + desk.id
     assert f"full address:s:localhost:{port}\r\n" in found.rdp
     assert found.ssh == (
-        f"ssh -N -L 127.0.0.1:{port}:localhost:3389 -J technician@localhost:8022 id-{client}"
+        f"ssh -N -o HostKeyAlias=id-{client} -L 127.0.0.1:{port}:localhost:3389"
+        f" -J technician@localhost:8022 shortcut-{desk.id}"
     )
+
+
+def test_through_a_client_another_host_is_reached_and_nothing_else_is_granted(
+    database: Database, people: People, desk: RdpShortcut, client: int
+) -> None:
+    with database.work(people.technician) as work:
+        service.update(work, desk.id, {"jumpoint_id": client, "hostname": "Desk.example.org:3390"})
+        found = connecting.connection(work, desk.id)
+        way = connecting.passage(work, desk.id)
+    port = connecting.FIRST_PORT + desk.id
+    assert f"127.0.0.1:{port}:desk.example.org:3390 " in found.ssh
+    assert (way.client.id, way.ports, way.targets) == (client, (), ("desk.example.org:3390",))
+    with database.work(people.outsider) as work, pytest.raises(NotFound):
+        connecting.passage(work, desk.id)
+    with database.work(people.auditor) as work, pytest.raises(Denied):
+        connecting.passage(work, desk.id)
+
+
+@pytest.mark.parametrize(
+    "host", ["169.254.169.254", "[fe80::1]:3389", "127.0.0.2", "0.0.0.0", "::ffff:169.254.169.254"]
+)
+def test_a_special_address_needs_an_administrator(
+    database: Database, people: People, desk: RdpShortcut, client: int, host: str
+) -> None:
+    with database.work(people.technician) as work:
+        service.update(work, desk.id, {"jumpoint_id": client, "hostname": host})
+        with pytest.raises(Conflict, match="an administrator has saved"):
+            connecting.passage(work, desk.id)
+    with database.work(people.administrator) as work:
+        service.update(work, desk.id, {"hostname": host})
+    with database.work(people.technician) as work:
+        (granted,) = connecting.passage(work, desk.id).targets
+        service.update(work, desk.id, {"tag": "seen"})
+        assert connecting.passage(work, desk.id).targets == (granted,)
+        service.update(work, desk.id, {"hostname": "169.254.0.9"})
+        with pytest.raises(Conflict):
+            connecting.passage(work, desk.id)
 
 
 def test_through_a_client_what_cannot_be_says_so(
@@ -164,9 +202,9 @@ def test_through_a_client_what_cannot_be_says_so(
 ) -> None:
     site = replace(database, config=replace(database.config, session_ports=(3389,)))
     with site.work(people.technician) as work:
+        with pytest.raises(Conflict, match="directly"):
+            connecting.passage(work, desk.id)
         service.update(work, desk.id, {"jumpoint_id": client})
-        with pytest.raises(Conflict, match="only its own host"):
-            connecting.connection(work, desk.id)
         service.update(work, desk.id, {"hostname": "localhost:3390"})
         with pytest.raises(Conflict, match="session_ports"):
             connecting.connection(work, desk.id)

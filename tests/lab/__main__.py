@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from tests.lab import scenarios, support
+from tests.lab import salt_trees, scenarios, support
 from tests.lab.bases import Bases
 from tests.lab.host import Host
 from tests.lab.lab import CACHE, RUN_VARIABLE, Lab, sweep
@@ -18,6 +18,7 @@ from tests.lab.site import Site
 EPILOG = f"""\
 examples:
   python -m tests.lab bases                        build every base system (cached)
+  python -m tests.lab salt                         fetch Salt for their Pythons (cached)
   python -m tests.lab up web1 --base trixie-systemd
   python -m tests.lab exec web1 'systemctl status' as root, without the network
   python -m tests.lab ssh web1                     as the user deploy, who has sudo
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 
     bases = command("bases", _bases, "build base systems, or show that they are there")
     bases.add_argument("names", metavar="BASE", nargs="*", help=", ".join(RECIPES))
+    command("salt", _salt, "make what the hosts' tests need of Salt, or show that it is there")
     up = command("up", _up, "make hosts and wait until one can sign in", host="+")
     up.add_argument("--base", choices=list(RECIPES), default="bookworm-systemd")
     up.add_argument("--nat", action="store_true", help="behind a router: can only dial out")
@@ -106,6 +108,11 @@ def _bases(chosen: argparse.Namespace) -> None:
     bases.build(chosen.names or RECIPES)
     for name in chosen.names or RECIPES:
         print(f"{name:18} {bases.tree(name)}")
+
+
+def _salt(_chosen: argparse.Namespace) -> None:
+    for place in salt_trees.prepare():
+        print(place)
 
 
 def _up(chosen: argparse.Namespace) -> None:

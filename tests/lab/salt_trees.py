@@ -1,7 +1,8 @@
 """Salt for the hosts of the lab, which reach no network: a tree of packages for each Python.
 
 Resolved and installed by pip with the base's own Python, in a throw-away copy of the base, so
-that every dependency is the one for that Python. Kept by Salt's version and the base.
+that every dependency is the one for that Python. Compiled once, here: every start of a minion
+and every one of its jobs would do it again. Kept by Salt's version and the base.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ import runpy, sys, sysconfig
 # Debian's Python before 3.10 lacks the parts of distutils that pip would ask.
 sysconfig._PIP_USE_SYSCONFIG = True
 sys.path.insert(0, "/given/pip")
-common = "install -q --no-compile --only-binary=:all: --target /made --upgrade".split()
+common = "install -q --only-binary=:all: --target /made --upgrade".split()
 sys.argv = ["pip", *common, "-r", "/given/needed.txt", "/given/{wheel}"]
 runpy.run_module("pip", run_name="__main__")
 """
@@ -54,6 +55,8 @@ _NOT_FOR_MINIONS = (
     *("timelib", "virtualenv"),
 )
 """What only masters, clouds and old Pythons need; some of it has no wheel for every Python."""
+MINIONS = ("bookworm-systemd", "bullseye-systemd")
+"""A base of each suite that a minion of the tests runs on."""
 _PIP_FOR_ALL = "pip==25.2"
 """The last line of pip that runs on every base's Python."""
 
@@ -69,6 +72,11 @@ def tree(base: str, release: str = "") -> Path:
         if not place.is_dir():
             _make(Bases(CACHE / "bases").tree(base), place, release)
     return place
+
+
+def prepare() -> list[Path]:
+    """Make all that the tests need of Salt beside what is installed here."""
+    return [*map(tree, MINIONS), programs(LONG_TERM)]
 
 
 def programs(release: str) -> Path:
@@ -91,7 +99,7 @@ def _make_here(place: Path, release: str) -> None:
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir()
     wheel = given / _prepare(given, release)
-    common = ["install", "-q", "--no-compile", "--only-binary=:all:", "--target", str(partial)]
+    common = ["install", "-q", "--only-binary=:all:", "--target", str(partial)]
     needed = ["-r", str(given / "needed.txt"), str(wheel)]
     _checked([sys.executable, "-m", "pip", *common, *needed])
     # The base's Python sees nothing of the environment of the tests.

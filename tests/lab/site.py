@@ -57,7 +57,7 @@ class Site:
                 stderr=log,
                 start_new_session=True,
             )
-        until(lambda: process.poll() is not None or self.answers(), "the server", seconds=30)
+        until(lambda: process.poll() is not None or self.answers(), "the server", seconds=90)
         if process.poll() is not None:
             raise RuntimeError(f"the server ended at once:\n{self.log_end()}")
         process.returncode = 0  # It may outlive this process, which is not to wait for it.

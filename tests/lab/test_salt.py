@@ -24,7 +24,7 @@ from tests.lab.lab import CACHE, Lab
 from tests.lab.site import URL, Site
 from tests.lab.test_interruptions import INSTALL_SIGNS, REMOVAL_SIGNS, _CutWhen
 from tests.lab.wait import until
-from tests.salt_master import BIN, Master, Ran
+from tests.salt_master import BIN, PUBLISH_PORT, Master, Ran
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -83,6 +83,9 @@ class Salted:
 
     def wait(self) -> None:
         """Wait until all minions answer."""
+        # Every question to the master is a start of Salt: first see who listens to it at all.
+        for here in self.hosts:
+            until(lambda here=here: _listens(here), f"{here.name}'s minion", seconds=120)  # type: ignore[misc]
         until(self.master.up(*self.names), "the minions", seconds=120, every=0.5)
 
 
@@ -142,6 +145,11 @@ def salted(host: HostFactory, master: Master, release: str) -> Any:
         return found
 
     return make
+
+
+def _listens(here: Host) -> bool:
+    """Whether something on a host is connected to where the master publishes."""
+    return f":{PUBLISH_PORT:04X} 01 " in here.read("/proc/net/tcp")
 
 
 def _start_minion(here: Host) -> None:

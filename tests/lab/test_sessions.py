@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.lab import installing
+from tests.lab import installing, network
 from tests.lab.api import Api
 from tests.lab.controller import ansible_environment
 from tests.lab.host import Host
@@ -263,6 +265,78 @@ def test_a_granted_port_is_forwarded_and_no_other(lab: Lab, here: Host, zoe: Tec
     refused = zoe.run("ssh", "-W", "localhost:80", "sessions")
     assert refused.returncode == 255
     assert b"open failed" in refused.stderr
+
+
+@contextmanager
+def _desk(here: Host) -> Iterator[str]:
+    """Give the address of another machine of the host's network, where something answers.
+
+    It is the host's router: the lab does not reach its inner side.
+    """
+    address = f"10.78.{here.entry.number}.1"
+    with network.entered(here.entry.router):
+        listener = socket.create_server((address, 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.sendall(b"a desk\n")
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield f"{address}:{listener.getsockname()[1]}"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(5)
+
+
+def test_a_shortcut_leads_to_a_machine_beside_the_host(
+    lab: Lab, here: Host, zoe: Technician, site: Site
+) -> None:
+    """The command that the console shows, with a real ssh; and nothing else is reached."""
+    api = site.api()
+    (client,) = api.clients(external_id="sessions")
+    body = {"jumpoint_id": client["id"], "jump_group_id": client["jump_group_id"]}
+    with _desk(here) as target:
+        made = api.call(
+            "POST", "/jump-item/remote-rdp", {"name": "Desk", "hostname": target, **body}
+        )
+        word = f"shortcut-{made['id']}"
+        way = ("-o", f"HostKeyAlias=id-{client['id']}", "-J", "tremplin-bastion")
+        forward = zoe.start("ssh", "-N", *way, "-L", f"127.0.0.1:33900:{target}", word)
+        ask = ["ip", "netns", "exec", lab.namespace, "bash", "-c"]
+        look = [*ask, "exec 3<>/dev/tcp/127.0.0.1/33900; head -n 1 <&3"]
+        try:
+
+            def said() -> bytes:
+                return subprocess.run(look, capture_output=True).stdout
+
+            assert until(said, "the desk through the forwarded port") == b"a desk\n"
+        finally:
+            forward.terminate()
+            forward.communicate()
+        # Neither another port, nor a shell, nor by the client's own name.
+        for words in (("-W", "localhost:22", word), ("-W", "10.0.0.9:3389", word), (word, "id")):
+            refused = zoe.run("ssh", *way, *words)
+            assert refused.returncode
+            assert not refused.stdout
+        assert zoe.run("ssh", "-W", target, "sessions").stdout == b""
+        forbidding = "/opt/tremplin-jump-client/loopback-only"
+        here.run(f"touch {forbidding}").checked()
+        try:
+            refused = zoe.run("ssh", *way, "-W", target, word)
+            assert b"does not forward to other machines" in refused.stderr
+        finally:
+            here.run(f"rm {forbidding}").checked()
+    started = api.call("GET", "/audit", action="session.started", per_page=100)
+    assert any(event["detail"].get("targets") == [target] for event in started)
+    api.call("DELETE", f"/jump-item/remote-rdp/{made['id']}")
 
 
 # --- many, and cut --------------------------------------------------------------------

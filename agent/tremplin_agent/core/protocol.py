@@ -43,13 +43,22 @@ class Enrolment:
 
 
 @dataclass(frozen=True)
+class Attendance:
+    """What a customer's client comes into a support session with."""
+
+    key: str = field(repr=False)
+    facts: Dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Self:
     """Who the agent is at the start of a connection.
 
     client_id: 0 before enrolment. server_key: identity key of the server, empty before
     enrolment. ca_pin: what the TLS connection was pinned to, empty without a pin.
     enrolment: set when client_id is 0. farewell: `UninstallReason` value of an agent
-    that connects to say that it is gone.
+    that connects to say that it is gone. attendance: set for a customer's client, which is
+    no Jump Client.
     """
 
     version: str
@@ -60,6 +69,7 @@ class Self:
     server_key: bytes = b""
     enrolment: Optional[Enrolment] = None
     farewell: str = ""
+    attendance: Optional[Attendance] = None
 
 
 @dataclass(frozen=True)
@@ -139,6 +149,13 @@ class CloseSession:
 
 
 @dataclass(frozen=True)
+class Heard:
+    """Something of a support session; its words are those of `tremplin_agent.wire.support`."""
+
+    message: wire.ToCustomer
+
+
+@dataclass(frozen=True)
 class WakeNeighbours:
     """Wake other hosts of this one's networks; `wire.WakeOnLan` says what the targets are."""
 
@@ -147,7 +164,7 @@ class WakeNeighbours:
 
 Action = Union[
     Send, LetIn, TurnedAway, SetProperties, RemoveYourself, Drained, HangUp,
-    OpenSession, CloseSession, WakeNeighbours,
+    OpenSession, CloseSession, WakeNeighbours, Heard,
 ]  # fmt: skip
 
 
@@ -225,6 +242,9 @@ class Conversation:
             and not self._me.farewell
         ):
             return [WakeNeighbours(message.targets)]
+        if isinstance(message, wire.TO_CUSTOMER):
+            attends = self._me.attendance is not None and self._stage is _Stage.IN
+            return [Heard(message)] if attends else []
         return []
 
     def _session(self, message: Union[wire.SessionOpen, wire.SessionClose]) -> List[Action]:
@@ -248,6 +268,8 @@ class Conversation:
             raise wire.WireError("unexpected challenge")
         self._stage = _Stage.ANSWERED
         enrolment = self._me.enrolment
+        if self._me.attendance is not None:
+            return [Send(self._attend(self._me.attendance, nonce))]
         if self._me.client_id or enrolment is None:
             return [Send(self._proof(nonce))]
         return [Send(self._enrol(enrolment, nonce))]
@@ -259,6 +281,17 @@ class Conversation:
             client_id=me.client_id,
             signature=wire.b64encode(self._signer.sign(signed)),
             ca_pin=wire.b64encode(me.ca_pin),
+        )
+
+    def _attend(self, attendance: Attendance, nonce: bytes) -> wire.Attend:
+        pin = self._me.ca_pin
+        signed = wire.attend_bytes(attendance.key, nonce, pin)
+        return wire.Attend(
+            key=attendance.key,
+            public_key=wire.b64encode(self._signer.public_key),
+            signature=wire.b64encode(self._signer.sign(signed)),
+            ca_pin=wire.b64encode(pin),
+            facts=attendance.facts,
         )
 
     def _enrol(self, enrolment: Enrolment, nonce: bytes) -> wire.Enrol:

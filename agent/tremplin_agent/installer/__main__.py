@@ -15,6 +15,7 @@ from tremplin_agent.installer import arguments, checks, payload
 from tremplin_agent.installer.install import SIGNALS, Installer
 from tremplin_agent.installer.report import Reporter
 from tremplin_agent.refusal import Refusal
+from tremplin_agent.support import launch
 
 
 def main(words: Optional[List[str]] = None) -> int:
@@ -38,9 +39,12 @@ def _install(words: List[str], reporter: Reporter) -> int:
         source = payload.read(path)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise Refusal(Code.INSTALL_INTERNAL, detail=f"{path} is damaged: {error}") from error
+    stamped = payload.stamped_key(path)
+    if launch.wants_support(words, stamped):
+        return launch.launch(words, source, stamped)
     asked = arguments.parse(words, path.name, source.platform)
     reporter.quiet = asked.quiet
-    plan = checks.plan(asked, payload.stamped_key(path), source.platform, reporter)
+    plan = checks.plan(asked, stamped, source.platform, reporter)
     done = Installer(plan, asked, source).run(reporter)
     reporter.say(
         f"The Jump Client is installed in {done.install_dir} and runs as {done.user}; "

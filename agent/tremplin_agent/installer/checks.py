@@ -55,6 +55,7 @@ class Plan:
 
     managers: what may register it at boot, in order of preference; chosen: whether one
     was named, so that its failure is a failure. python: path of the agent's interpreter.
+    lingers: a user's agent runs while that user is not signed in as well.
     """
 
     directory: Path
@@ -67,6 +68,7 @@ class Plan:
     key_info: KeyInfo = field(repr=False)
     python: str
     online: bool
+    lingers: bool = True
 
     @property
     def needs_account(self) -> bool:
@@ -74,11 +76,17 @@ class Plan:
         return self.is_root and self.runner.name == ACCOUNT
 
 
-def plan(arguments: Arguments, stamped_key: str, wanted: str, reporter: Reporter) -> Plan:
+def plan(
+    arguments: Arguments,
+    stamped_key: str,
+    wanted: str,
+    reporter: Reporter,
+    lingers: bool = True,
+) -> Plan:
     """Return the plan, having written nothing; Refusal says why there is none.
 
     stamped_key: the key info in this installer, empty in a generic one. wanted: the
-    platform that it is made for.
+    platform that it is made for. lingers: see `Plan`.
     """
     check_platform(wanted)
     is_root = os.geteuid() == 0
@@ -97,6 +105,7 @@ def plan(arguments: Arguments, stamped_key: str, wanted: str, reporter: Reporter
         key_info=_key_info(key_text),
         python=_python(is_root),
         online=bool(arguments.get("online_install")),
+        lingers=lingers,
     )
 
 

@@ -119,7 +119,7 @@ class Installer:
             startup=manager,
             boot_entry=entry,
             made_parents=[str(path) for path in (*self._boot_parents, *self._made_parents)],
-            linger_made=boot.needs_linger(manager, plan.is_root, plan.runner.name),
+            linger_made=plan.lingers and boot.needs_linger(manager, plan.is_root, plan.runner.name),
         )
         for name in ("uninstall", "init-script"):
             text = scripts.render(f"{name}.sh", self._installation)

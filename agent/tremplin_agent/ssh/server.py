@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, List
+from typing import Any, Awaitable, List, Optional, Union
 
 import asyncssh
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tremplin_agent import __version__
+from tremplin_agent import __version__, targets
 from tremplin_agent.core.identity import Identity
+from tremplin_agent.ssh import beyond
 from tremplin_agent.ssh.commands import NO_FILES, Commands, refuse
 from tremplin_agent.ssh.files import system_files
 from tremplin_agent.terms import Capability, Terms
@@ -27,11 +28,19 @@ log = logging.getLogger("tremplin.session")
 
 
 class Door(asyncssh.SSHServer):
-    """Lets in whom the terms name, and forwards only where they say."""
+    """Lets in whom the terms name, and forwards only where they say.
 
-    def __init__(self, terms: Terms) -> None:
+    loopback_only: the host forbids to forward to other machines, whatever the terms say.
+    """
+
+    def __init__(self, terms: Terms, *, loopback_only: bool = False) -> None:
         self._terms = terms
+        self._loopback_only = loopback_only
         self._keys = _public_keys(terms)
+        self._connection: Optional[asyncssh.SSHServerConnection] = None
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._connection = conn
 
     def begin_auth(self, username: str) -> bool:
         """Return whether to ask for a key. The name means nothing: the agent has one user."""
@@ -45,14 +54,32 @@ class Door(asyncssh.SSHServer):
 
     def connection_requested(
         self, dest_host: str, dest_port: int, orig_host: str, orig_port: int
-    ) -> bool:
-        granted = Capability.FORWARD.value in self._terms.capabilities
-        if not granted or dest_host not in LOOPBACK or dest_port not in self._terms.ports:
-            raise asyncssh.ChannelOpenError(
-                asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED,
-                f"this session may not forward to port {dest_port} of {dest_host}",
-            )
-        return True
+    ) -> Union[bool, Awaitable[Any]]:
+        if Capability.FORWARD.value in self._terms.capabilities:
+            if dest_host in LOOPBACK and dest_port in self._terms.ports:
+                return True
+            if targets.written(dest_host, dest_port) in self._terms.targets:
+                return self._beyond(dest_host, dest_port)
+        raise _prohibited(f"this session may not forward to port {dest_port} of {dest_host}")
+
+    async def _beyond(self, host: str, port: int) -> Any:
+        """Return a channel's end at a port of another machine."""
+        if self._loopback_only:
+            raise _prohibited("this host does not forward to other machines")
+        assert self._connection is not None, "channels are opened on connections"
+        try:
+            address = await beyond.address(host, port)
+        except beyond.Refused as refused:
+            log.warning("not forwarded to port %d of %s: %s", port, host, refused)
+            raise _prohibited(str(refused)) from refused
+        except OSError as error:
+            reason = f"{host} is not known here: {error.strerror}"
+            raise asyncssh.ChannelOpenError(asyncssh.OPEN_CONNECT_FAILED, reason) from error
+        return await self._connection.forward_connection(address, port)
+
+
+def _prohibited(reason: str) -> asyncssh.ChannelOpenError:
+    return asyncssh.ChannelOpenError(asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, reason)
 
 
 def _public_keys(terms: Terms) -> List[asyncssh.SSHKey]:
@@ -79,12 +106,17 @@ def host_key(identity: Identity) -> asyncssh.SSHKey:
 
 
 async def serve(
-    tunnel: Any, terms: Terms, key: asyncssh.SSHKey, commands: Commands
+    tunnel: Any,
+    terms: Terms,
+    key: asyncssh.SSHKey,
+    commands: Commands,
+    *,
+    loopback_only: bool = False,
 ) -> asyncssh.SSHServerConnection:
     """Return the SSH connection of a session, once the technician is let in.
 
-    tunnel: has `create_connection(factory, host, port)`. Raises asyncssh.Error or OSError
-    when that does not come to be.
+    tunnel: has `create_connection(factory, host, port)`. loopback_only: see `Door`. Raises
+    asyncssh.Error or OSError when that does not come to be.
     """
     # It would log every command, and a command may hold a password.
     logging.getLogger("asyncssh").setLevel(logging.WARNING)
@@ -94,7 +126,7 @@ async def serve(
         22,
         tunnel=tunnel,
         config=None,
-        server_factory=lambda: Door(terms),
+        server_factory=lambda: Door(terms, loopback_only=loopback_only),
         server_host_keys=[key],
         server_version=f"Tremplin_{__version__}",
         process_factory=commands.serve,

@@ -15,7 +15,7 @@ import asyncssh
 
 from tremplin_agent.codes import Code
 from tremplin_agent.core.identity import Identity
-from tremplin_agent.ssh import orders, tunnel
+from tremplin_agent.ssh import beyond, orders, tunnel
 from tremplin_agent.ssh.commands import Commands
 from tremplin_agent.ssh.machine import Machine
 from tremplin_agent.ssh.server import host_key, serve
@@ -119,7 +119,13 @@ class Session:
     async def _serve(self, way: tunnel.Tunnel, commands: Commands) -> None:
         """Serve SSH until the technician hangs up."""
         try:
-            self._connection = await serve(way, self._terms, self._shared.key, commands)
+            self._connection = await serve(
+                way,
+                self._terms,
+                self._shared.key,
+                commands,
+                loopback_only=beyond.is_forbidden(self._shared.var),
+            )
             await self._connection.wait_closed()
         except (OSError, asyncssh.Error) as error:
             log.info("session %s: %s", self._order.session_id, error)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Dict, Tuple, Type, Union
 
+from tremplin_agent.wire import support
+
 
 @dataclass(frozen=True)
 class Hello:
@@ -203,19 +205,21 @@ class WakeOnLan:
 
 AgentMessage = Union[
     Hello, Enrol, Proof, Ack, Statistics, UserChanged, Disabled, Enabled, Uninstalled, Log,
-    SessionEnded,
+    SessionEnded, support.Attend, support.FromCustomer,
 ]  # fmt: skip
 ServerMessage = Union[
-    Challenge, Welcome, Refused, Command, Drain, SessionOpen, SessionClose, WakeOnLan
-]
+    Challenge, Welcome, Refused, Command, Drain, SessionOpen, SessionClose, WakeOnLan,
+    support.ToCustomer,
+]  # fmt: skip
 Message = Union[AgentMessage, ServerMessage]
 
 AGENT_MESSAGES: Tuple[Type[Any], ...] = (
     Hello, Enrol, Proof, Ack, Statistics, UserChanged, Disabled, Enabled, Uninstalled, Log,
-    SessionEnded,
+    SessionEnded, support.Attend, *support.FROM_CUSTOMER,
 )  # fmt: skip
 SERVER_MESSAGES: Tuple[Type[Any], ...] = (
     Challenge, Welcome, Refused, Command, Drain, SessionOpen, SessionClose, WakeOnLan,
+    *support.TO_CUSTOMER,
 )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from tremplin_server.accounts import (
 from tremplin_server.accounts import pages as accounts
 from tremplin_server.audit import pages as audit
 from tremplin_server.clients import pages as clients
-from tremplin_server.console import administration, words
+from tremplin_server.console import administration, approvers, words
 from tremplin_server.errors import TremplinError
 from tremplin_server.groups import admin_pages as groups
 from tremplin_server.installers import link_pages
@@ -36,12 +36,16 @@ from tremplin_server.permissions import Permission
 from tremplin_server.policies import admin_pages as policies
 from tremplin_server.portal import admin_pages as portal_settings
 from tremplin_server.portal import pages as portal
+from tremplin_server.push import pages as push
 from tremplin_server.reports import pages as reports
-from tremplin_server.sessions import file_pages, reach_pages
+from tremplin_server.sessions import approval_pages, approvals, file_pages, reach_pages
 from tremplin_server.sessions import pages as sessions
 from tremplin_server.settings import pages as settings
 from tremplin_server.shortcuts import pages as shortcuts
 from tremplin_server.status import pages as status
+from tremplin_server.support import customer_pages
+from tremplin_server.support import file_pages as support_files
+from tremplin_server.support import pages as support
 
 blp = pages.blueprint(
     "console",
@@ -59,7 +63,9 @@ def register(app: Flask) -> None:
     app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None)
     CSRFProtect(app)
     accounts.register(app)
+    app.extensions[policies.OFFERED] = approvers.offered
     portal.register(app)
+    push.register(app)
     oidc_pages.register(app, app.extensions[rest.EXTENSION].config)
     for part in (
         blp,
@@ -82,10 +88,15 @@ def register(app: Flask) -> None:
         item_pages.blp,
         whole_pages.blp,
         installers.blp,
+        push.blp,
         link_pages.blp,
         sessions.blp,
         file_pages.blp,
+        approval_pages.blp,
         reach_pages.blp,
+        support.blp,
+        support_files.blp,
+        customer_pages.blp,
         audit.blp,
     ):
         app.register_blueprint(part)
@@ -151,6 +162,12 @@ def _expired(_error: CSRFError) -> ResponseReturnValue:
     return error_page(TremplinError("request.form_expired"))
 
 
+def _asks_approvals() -> bool:
+    """Return whether the site has approvals, so that the head of a page leads to them."""
+    with rest.reading() as work:
+        return approvals.in_use(work)
+
+
 def _context() -> dict[str, Any]:
     actor = g.get("tremplin_actor")
     return {
@@ -163,6 +180,7 @@ def _context() -> dict[str, Any]:
         "account_path": administration.account_path(),
         "embedded": pages.embedded(),
         "area": administration.area(request.path),
+        "asks_approvals": _asks_approvals,
     }
 
 

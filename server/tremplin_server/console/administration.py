@@ -67,9 +67,14 @@ def account_path() -> str:
 
 
 def area(path: str) -> str:
-    """Return which part of the site `path` belongs to: console, sessions, administration."""
+    """Return which part of the site `path` belongs to: console, sessions, approvals, support,
+    administration."""
+    if path.startswith("/console/support"):
+        return "support"
     if path.startswith("/console/sessions"):
         return "sessions"
+    if path.startswith("/console/approvals"):
+        return "approvals"
     if path.startswith(("/login", "/console/removed", "/console/keys", "/console/second-factor")):
         return "administration"
     return "console"

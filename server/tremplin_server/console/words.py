@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from tremplin_server.clients import words as clients
 from tremplin_server.i18n import gettext as _
+from tremplin_server.support.words import grant as grant
+from tremplin_server.support.words import support_colour as support_colour
+from tremplin_server.support.words import support_event as support_event
+from tremplin_server.support.words import support_state as support_state
 
 
 def languages() -> dict[str, str]:
@@ -19,6 +23,19 @@ def state(value: str) -> str:
         "expired": _("Expired"),
         "exhausted": _("Used up"),
         "revoked": _("Revoked"),
+    }
+    return str(known.get(value, value))
+
+
+def approval(value: str) -> str:
+    """Return the word for the state of a request for approval."""
+    known = {
+        "pending": _("Waits"),
+        "approved": _("Approved"),
+        "denied": _("Denied"),
+        "withdrawn": _("Withdrawn"),
+        "expired": _("Expired"),
+        "over": _("Approved, over"),
     }
     return str(known.get(value, value))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tremplin_server.error_texts import (
     accounts,
+    attending,
     clients,
     policies,
     push,
@@ -13,6 +14,6 @@ from tremplin_server.error_texts import (
 )
 from tremplin_server.error_texts.entry import Entry
 
-SUBJECTS = (requests, accounts, policies, clients, sessions, support, push)
+SUBJECTS = (requests, accounts, policies, clients, sessions, support, attending, push)
 
 __all__ = ["SUBJECTS", "Entry"]

@@ -11,13 +11,11 @@ ENTRIES = {
         "the Jump Client that {name} goes through was deleted: choose another one, or none",
         "le Jump Client par lequel passe {name} a été supprimé : choisissez-en un autre, ou aucun",
     ),
-    "shortcut.not_its_host": Entry(
+    "shortcut.direct": Entry(
         409,
         5,
-        "through {name} only its own host is reached, not {hostname}: connect directly, or enter"
-        " localhost",
-        "par {name}, seul son propre hôte est accessible, pas {hostname} : connectez-vous"
-        " directement, ou indiquez localhost",
+        "{name} is reached directly: open its RDP file, without ssh",
+        "{name} se joint directement : ouvrez son fichier RDP, sans ssh",
     ),
     "shortcut.one_at_a_time": Entry(
         409,
@@ -31,6 +29,14 @@ ENTRIES = {
         "port {port} may not be forwarded to: the administrator has to add it to session_ports",
         "le port {port} ne peut pas être redirigé : l'administrateur doit l'ajouter à"
         " session_ports",
+    ),
+    "shortcut.special_address": Entry(
+        409,
+        5,
+        "{hostname} is a loopback, link-local or metadata address: through a Jump Client it is"
+        " reached only once an administrator has saved the shortcut",
+        "{hostname} est une adresse de boucle locale, de lien local ou de métadonnées : un Jump"
+        " Client n'y mène qu'une fois le raccourci enregistré par un administrateur",
     ),
     "installer.revoked": Entry(
         409, 3, "this installer was revoked", "cet installeur a été révoqué"

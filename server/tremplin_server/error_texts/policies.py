@@ -9,6 +9,18 @@ ENTRIES = {
         409, 3, "the Jump Policy does not allow this session now",
         "la Jump Policy n'autorise pas cette session pour l'instant",
     ),
+    "approval.own": Entry(
+        403, 5, "nobody decides a request of his own; ask another approver",
+        "personne ne décide de sa propre demande ; adressez-vous à un autre approbateur",
+    ),
+    "approval.decided": Entry(
+        409, 3, "{name} has decided this request already",
+        "{name} a déjà décidé de cette demande",
+    ),
+    "approval.expired": Entry(
+        409, 3, "the time of this request is over; the technician has to ask again",
+        "le délai de cette demande est passé ; le technicien doit la renouveler",
+    ),
     "session.policy_closed": Entry(
         409, 3, "the hours that the Jump Policy allows are over",
         "les heures que la Jump Policy autorise sont passées",
@@ -41,6 +53,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "needs": (
         "the Jump Policy {policy} asks for {things}",
         "la Jump Policy {policy} demande {things}",
+    ),
+    "approval_asked": (
+        "the Jump Policy {policy} asks for an approval: request {number} was sent to those who "
+        "decide; try again once it is approved",
+        "la Jump Policy {policy} demande une approbation : la demande {number} est partie aux "
+        "approbateurs ; réessayez quand elle sera approuvée",
     ),
     "reason": ("a reason", "un motif"),
     "ticket": ("a ticket id", "un numéro de ticket"),

@@ -7,15 +7,21 @@ from tremplin_server.error_texts.entry import Entry
 ENTRIES = {
     "push.host": Entry(502, 9, "{host}: {detail}", "{host} : {detail}"),
     "push.unreachable": Entry(
-        502, 9, "the host cannot be reached over SSH: {detail}",
-        "la machine est injoignable en SSH : {detail}",
+        502, 9,
+        "the host cannot be reached over SSH: {detail}; check its name and port, and that this "
+        "server may reach it",
+        "la machine est injoignable en SSH : {detail} ; vérifiez son nom, son port, et que ce "
+        "serveur peut l'atteindre",
     ),
     "push.connection": Entry(
         502, 9, "the SSH connection broke: {detail}", "la connexion SSH a été coupée : {detail}"
     ),
     "push.authentication": Entry(
-        502, 9, "the host does not let {user} in with this key or password",
-        "la machine n'accepte pas {user} avec cette clé ou ce mot de passe",
+        502, 9,
+        "the host does not let {user} in with this key or password; check them, and whether its "
+        "sshd takes them",
+        "la machine n'accepte pas {user} avec cette clé ou ce mot de passe ; vérifiez-les, et si "
+        "son sshd les admet",
     ),
     "push.host_key_unknown": Entry(
         502, 9,
@@ -44,6 +50,28 @@ ENTRIES = {
     "push.installer": Entry(
         502, 9, "the installer ended with status {status}: {detail}",
         "l'installeur s'est terminé avec le code {status} : {detail}",
+    ),
+    "push.cancelled": Entry(
+        409, 9, "cancelled; pushing again finishes what was begun",
+        "annulé ; un nouvel envoi terminera ce qui était commencé",
+    ),
+    "push.broken_off": Entry(
+        502, 9, "broken off: the server was stopped meanwhile; pushing again finishes it",
+        "interrompu : le serveur s'est arrêté entre-temps ; un nouvel envoi terminera",
+    ),
+    "push.busy": Entry(
+        409, 5, "a push to {host} is under way; wait for its end or cancel it",
+        "un envoi vers {host} est en cours ; attendez sa fin ou annulez-le",
+    ),
+    "push.key_moved": Entry(
+        409, 5, "this host waits for no answer about that key any more; look at it again",
+        "cette machine n'attend plus de réponse pour cette clé ; revérifiez",
+    ),
+    "push.key_unanswered": Entry(
+        504, 9,
+        "nobody said within 10 minutes whether the host key is right; push again and compare it",
+        "personne n'a dit en 10 minutes si la clé de la machine est la bonne ; relancez l'envoi "
+        "et comparez-la",
     ),
     "push.step": Entry(
         502, 9, "{step} ended with status {status}: {detail}",

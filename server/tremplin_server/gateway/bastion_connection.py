@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import asyncssh
 from tremplin_agent.terms import Capability
@@ -26,6 +27,7 @@ from tremplin_server.sessions import naming, reach
 from tremplin_server.sessions.host_keys import ssh_public_key
 from tremplin_server.sessions.models import Front
 from tremplin_server.sessions.service import Request
+from tremplin_server.shortcuts import connecting
 
 if TYPE_CHECKING:
     from tremplin_server.gateway.bastion import Bastion
@@ -187,11 +189,22 @@ class BastionConnection(asyncssh.SSHServer):
             reason=self._login.reason,
             ticket_id=self._login.ticket_id,
         )
+        number = connecting.number_in(word)
         try:
-            stream, _key = await self._connect(word, request)
+            if number is None:
+                stream, _key = await self._connect(word, request)
+            else:
+                stream = await self._pass(number, request)
         except TremplinError as error:
             raise self._refused(error) from error
         return ChannelStream(stream, self._bastion.spawn)
+
+    async def _pass(self, number: int, request: Request) -> Stream:
+        """Return a stream to the Jump Client of a shortcut, to reach its computer only."""
+        assert self.caller is not None, "channels come after the sign-in"
+        self.caller, client_id, ports, targets = await self._called(_passage, number)
+        granted = replace(request, capabilities=(Capability.FORWARD,), ports=ports, targets=targets)
+        return await self._started(client_id, granted)
 
     async def _forward(self, word: str, port: int) -> Half:
         """Return a channel to a port of the host's loopback, through an SSH of our own."""
@@ -250,6 +263,9 @@ class BastionConnection(asyncssh.SSHServer):
     async def _connect(self, word: str, request: Request) -> tuple[Stream, bytes]:
         """Return a stream to the host, and the key that its SSH server must prove."""
         client_id, host_key = await self._find(word)
+        return await self._started(client_id, request), host_key
+
+    async def _started(self, client_id: int, request: Request) -> Stream:
         assert self.caller is not None, "channels come after the sign-in"
         request, self._proven = replace(request, proven=self._proven), False
         stream = await self._bastion.sessions.start_and_connect(
@@ -257,18 +273,20 @@ class BastionConnection(asyncssh.SSHServer):
         )
         if self._connection is None:
             await stream.close()
-        return stream, host_key
+        return stream
 
     async def _find(self, word: str) -> tuple[int, bytes]:
-        assert self.caller is not None, "channels come after the sign-in"
+        self.caller, client_id, host_key = await self._called(_find, word)
+        return client_id, host_key
+
+    async def _called(self, look_up: Callable[..., Any], *about: Any) -> Any:
+        """Return what `look_up` finds for the caller; hang up on who is nobody any more."""
         try:
-            now, client_id, host_key = await self._bastion.call(_find, self.caller, word)
+            return await self._bastion.call(look_up, self.caller, *about)
         except TremplinError as error:
             if error.code == "auth.required":
                 self.hang_up("signed_out")
             raise
-        self.caller = now
-        return client_id, host_key
 
     def _refused(self, error: TremplinError) -> asyncssh.ChannelOpenError:
         metrics.BASTION_REFUSED.labels(error.code).inc()
@@ -296,18 +314,40 @@ def _find(work: Work, caller: Caller, word: str) -> tuple[Caller, int, bytes]:
 
     A refusal is audited although the error ends the work.
     """
-    work.actor = caller.actor
-    try:
-        now = callers.again(work, caller)
-        work.actor = now.actor
+    with _refusals_audited(work, word):
+        now = _again(work, caller)
         client = naming.resolve(work, word)
+    return now, client.id, client.public_key
+
+
+def _passage(
+    work: Work, caller: Caller, number: int
+) -> tuple[Caller, int, tuple[int, ...], tuple[str, ...]]:
+    """Return the caller as of now, the id of a shortcut's client, and the ports and targets
+    that lead to its computer. A refusal is audited although the error ends the work."""
+    with _refusals_audited(work, f"shortcut-{number}"):
+        now = _again(work, caller)
+        way = connecting.passage(work, number)
+    return now, way.client.id, way.ports, way.targets
+
+
+def _again(work: Work, caller: Caller) -> Caller:
+    work.actor = caller.actor
+    now = callers.again(work, caller)
+    work.actor = now.actor
+    return now
+
+
+@contextmanager
+def _refusals_audited(work: Work, word: str) -> Iterator[None]:
+    try:
+        yield
     except TremplinError as error:
         audit.record(
             work, "session.refused", "client", 0, word[:128], code=error.code, front="bastion"
         )
         work.commit()
         raise
-    return now, client.id, client.public_key
 
 
 def _greeting(work: Work, caller: Caller, language: str) -> str:

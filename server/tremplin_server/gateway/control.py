@@ -18,10 +18,12 @@ from tremplin_server.clients.housekeeping import settings_for
 from tremplin_server.clients.lifecycle import Event
 from tremplin_server.clients.presence import Change, Identity
 from tremplin_server.errors import TremplinError
-from tremplin_server.gateway import metrics
+from tremplin_server.gateway import attending, metrics
+from tremplin_server.gateway.attending import Customer
 from tremplin_server.gateway.link import Link
 from tremplin_server.gateway.protocol import (
     Action,
+    AttendHost,
     Close,
     ControlProtocol,
     EnrolHost,
@@ -54,6 +56,7 @@ class Connection:
     """One agent's WebSocket, from its first frame to its last."""
 
     __slots__ = (
+        "_customer",
         "_ended",
         "_gateway",
         "_inbox",
@@ -74,6 +77,7 @@ class Connection:
         )
         self._public_ip = public_ip
         self._look_again = False
+        self._customer: Customer | None = None
         self._ended = False
         self._inbox: list[str | None] = []
         self.link = link
@@ -167,6 +171,16 @@ class Connection:
         else:
             self._look_again = True
 
+    @property
+    def attends(self) -> bool:
+        """Whether this is a customer's client and no agent."""
+        return self._customer is not None
+
+    async def reassert(self) -> None:
+        """Say again that this customer's client is connected here."""
+        if self._customer is not None:
+            await self._customer.arrive()
+
     def present(self) -> Change:
         """Return the change that says that this client is connected here."""
         return replace(self._change(Event.CONNECTED), public_key=self.public_key)
@@ -195,6 +209,8 @@ class Connection:
             return self._machine.looked_up(identities)
         if isinstance(action, EnrolHost):
             return await self._enrol(action)
+        if isinstance(action, AttendHost):
+            return await self._attend(action)
         if isinstance(action, Join):
             return await self._join(action)
         if isinstance(action, NoteUnknown):
@@ -219,6 +235,32 @@ class Connection:
         metrics.ADMITTED.labels("enrolment").inc()
         return self._machine.joined(identity)
 
+    async def _attend(self, action: AttendHost) -> list[Action]:
+        try:
+            found = await attending.admitted(self._gateway, action, self._public_ip)
+        except TremplinError as error:
+            _log.info("attend.refused", code=error.code, public_ip=self._public_ip)
+            return self._machine.refused(error)
+        self._customer = Customer(
+            self._gateway,
+            found,
+            self._public_ip,
+            post=lambda message: self.link.post(wire.encode(message)),
+            end=lambda code: self.link.end(code),
+        )
+        return self._machine.joined(attending.identity_of(found))
+
+    async def _join_customer(self, customer: Customer, identity: Identity) -> list[Action]:
+        if not await customer.arrive():
+            return self._machine.refused(TremplinError("support.ended"))
+        if self._machine.phase is Phase.CLOSED:
+            return []
+        metrics.CONNECTIONS.set(len(self._gateway.hub))
+        settings = settings_for(self._gateway.config, identity)
+        actions = self._machine.admitted(identity, self._gateway.server_key, settings, ())
+        self._gateway.spawn(self._send_pending())
+        return actions
+
     async def _join(self, action: Join) -> list[Action]:
         identity = action.identity
         self.client_id, self.public_key = identity.client_id, identity.public_key
@@ -227,6 +269,8 @@ class Connection:
         except TremplinError as error:
             await self._gateway.store.call_as(self._actor(), _clone_refused, identity, action.hello)
             return self._machine.refused(error)
+        if self._customer is not None:
+            return await self._join_customer(self._customer, identity)
         change = self._change(Event.CONNECTED, action.hello)
         waiting = await self._gateway.store.arrivals.submit(change)
         if waiting is None:
@@ -249,7 +293,9 @@ class Connection:
     async def _write_down(self, report: Report) -> list[Action]:
         message, store, client_id = report.message, self._gateway.store, self.client_id
         metrics.MESSAGES.labels(message.TYPE).inc()
-        if isinstance(message, wire.Statistics):
+        if self._customer is not None:
+            await self._customer.hear(message)
+        elif isinstance(message, wire.Statistics):
             await store.statistics.submit((client_id, message.values))
         elif isinstance(message, wire.Ack):
             await store.call_as(
@@ -280,6 +326,9 @@ class Connection:
 
     async def _send_pending(self) -> None:
         self._look_again = False
+        if self._customer is not None:
+            await self._customer.look()
+            return
         for command in await self._gateway.store.pending.submit(self.client_id):
             self.link.post(wire.encode(command))
 
@@ -287,6 +336,9 @@ class Connection:
         self._gateway.forget(self)
         if self.client_id and self._gateway.hub.leave(self):
             metrics.CONNECTIONS.set(len(self._gateway.hub))
+            if self._customer is not None:
+                self._gateway.spawn(self._customer.leave())
+                return
             self._gateway.write_later(self._change(Event.DISCONNECTED))
 
     def _change(self, event: Event, hello: wire.Hello | None = None) -> Change:

@@ -37,7 +37,7 @@ Send = Callable[[Message], Awaitable[None]]
 Http = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
-_PATH = re.compile(r"/console/clients/[0-9]+/files/[a-z]+")
+_PATH = re.compile(r"/console/(clients|support)/[0-9]+/files/[a-z]+")
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 _OF_BODY = {b"content-length", b"transfer-encoding", b"content-type", b"expect"}
 _COMMON = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
@@ -175,6 +175,9 @@ async def _send(
 
 
 def _record(work: Work, action: str, client_id: int, detail: dict[str, Any]) -> None:
+    if client_id < 0:
+        audit.record(work, action, "support", -client_id, **detail)
+        return
     client = work.session.get(JumpClient, client_id)
     audit.record(work, action, "client", client_id, client.name if client else "", **detail)
 

@@ -33,6 +33,7 @@ from tremplin_server.gateway.post import Post
 from tremplin_server.gateway.sessions import SessionHub
 from tremplin_server.gateway.store import Store
 from tremplin_server.logging import logger
+from tremplin_server.portal.attempts import Attempts
 
 CATCH_UP_SECONDS = 15.0
 _CATCH_UP_BATCH = 500
@@ -57,6 +58,7 @@ class Gateway:
         self.live = LivePages(bus, self.config)
         self.sessions = SessionHub(self)
         self.bastion = Bastion(self.config, self.store, self.sessions, self.spawn)
+        self.wrong_keys = Attempts()
         self._connections: set[Connection] = set()
         self._tasks: set[asyncio.Future[Any]] = set()
         self._sweeper = Sweeper(self.config.heartbeat_seconds)
@@ -75,6 +77,7 @@ class Gateway:
         self.server_key = await self.store.call(_server_key)
         for topic in ("client.command", "client.deleted"):
             self.bus.subscribe(topic, self._look_for_commands)
+        self.bus.subscribe("support.changed", self._look_at_customer)
         self.bus.subscribe("client.close", self._close)
         self.bus.subscribe("client.wake_on_lan", self._wake)
         self.bus.on_gap(lambda: self.spawn(self.catch_up()))
@@ -171,6 +174,11 @@ class Gateway:
         if connection is not None:
             connection.look_for_commands()
 
+    def _look_at_customer(self, body: Mapping[str, Any]) -> None:
+        connection = self.held(-int(body["support_id"]))
+        if connection is not None:
+            connection.look_for_commands()
+
     def _close(self, body: Mapping[str, Any]) -> None:
         connection = self.held(int(body["client_id"]))
         if connection is None or body["code"] not in CATALOGUE:
@@ -194,7 +202,10 @@ class Gateway:
 
     async def catch_up(self) -> None:
         """Do what notices that were lost would have asked for."""
-        held = [connection.client_id for connection in self.hub]
+        held = [connection.client_id for connection in self.hub if connection.client_id > 0]
+        for connection in self.hub:
+            if connection.client_id < 0:
+                self._look_at_customer({"support_id": -connection.client_id})
         for start in range(0, len(held), _CATCH_UP_BATCH):
             batch = held[start : start + _CATCH_UP_BATCH]
             for client_id in await self.store.call(commands.waiting, batch):
@@ -234,7 +245,10 @@ class Gateway:
         """Say again who is connected here: another worker took this one for dead."""
         for connection in self.hub:
             if isinstance(connection, Connection):
-                self.write_later(connection.present())
+                if connection.attends:
+                    self.spawn(connection.reassert())
+                else:
+                    self.write_later(connection.present())
 
 
 def _server_key(work: Work) -> bytes:

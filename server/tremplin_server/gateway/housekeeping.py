@@ -18,6 +18,7 @@ from tremplin_server.gateway.store import Store
 from tremplin_server.logging import logger
 from tremplin_server.sessions import recordings
 from tremplin_server.sessions import service as sessions
+from tremplin_server.support import customer
 
 BEAT_SECONDS = 5.0
 DEAD_AFTER = timedelta(seconds=20)
@@ -82,6 +83,7 @@ def _begin(work: Work, worker_id: str, alone: bool, address: str) -> set[str]:
     if alone:
         presence.take_over_dead_workers(work, work.now())
         sessions.sweep(work, ())
+        customer.sweep(work, ())
     _enter(work, worker_id, address)
     # Committed before the others are looked up: of two that start together, the later one
     # finds the earlier, and the earlier hears the later announce itself.
@@ -117,6 +119,7 @@ def _beat(work: Work, worker_id: str, address: str) -> Beat:
         if count:
             _log.warning("housekeeping.dead_worker", clients=count)
         sessions.sweep(work, _living(work, dead_before))
+        customer.sweep(work, _living(work, dead_before))
     return Beat(_living(work, dead_before), was_buried)
 
 

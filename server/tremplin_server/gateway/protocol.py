@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any
+from typing import Any, cast
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -90,6 +90,15 @@ class EnrolHost:
 
 
 @dataclass(frozen=True, slots=True)
+class AttendHost:
+    """Let a customer's client into its support session, then call `joined` or `refused`."""
+
+    hello: wire.Hello
+    attend: wire.Attend
+    nonce: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Join:
     """Make sure that no other live connection has this identity, write that it is here,
     then call `admitted`, or `refused` with `enrol.clone`."""
@@ -113,7 +122,7 @@ class Report:
     message: wire.AgentMessage
 
 
-Action = Send | Close | LookUp | EnrolHost | Join | NoteUnknown | Report
+Action = Send | Close | LookUp | EnrolHost | AttendHost | Join | NoteUnknown | Report
 Actions = list[Action]
 
 
@@ -162,9 +171,15 @@ class ControlProtocol:
             assert self._hello is not None, "CHALLENGED comes after hello"
             self.phase = Phase.DECIDING
             return [EnrolHost(self._hello, message, self._nonce)]
-        if self.phase is Phase.OPEN and isinstance(message, _REPORTS):
+        if self.phase is Phase.CHALLENGED and isinstance(message, wire.Attend):
+            assert self._hello is not None, "CHALLENGED comes after hello"
+            self.phase = Phase.DECIDING
+            return [AttendHost(self._hello, message, self._nonce)]
+        if self.phase is Phase.OPEN:
             assert self.identity is not None, "OPEN comes after an identity"
-            return [Report(self.identity, message)]
+            known = _REPORTS if self.identity.client_id > 0 else _OF_CUSTOMERS
+            if isinstance(message, known):
+                return [Report(self.identity, cast(wire.AgentMessage, message))]
         return self.refused(TremplinError("protocol.error"))
 
     def _greeted(self, hello: wire.Hello) -> Actions:
@@ -248,7 +263,7 @@ class ControlProtocol:
         return [Close(NORMAL)]
 
 
-_REPORTS = (
+_REPORTS: tuple[type[Any], ...] = (
     wire.Ack,
     wire.Statistics,
     wire.UserChanged,
@@ -258,6 +273,9 @@ _REPORTS = (
     wire.Log,
     wire.SessionEnded,
 )
+
+
+_OF_CUSTOMERS: tuple[type[Any], ...] = (*wire.FROM_CUSTOMER, wire.SessionEnded)
 
 
 def _verifies(public_key: bytes, signature: bytes, signed: bytes) -> bool:

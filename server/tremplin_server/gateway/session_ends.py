@@ -100,7 +100,7 @@ class SessionStream:
         )
 
 
-_FAMILIES = ("jump.", "session.", "client.")
+_FAMILIES = ("jump.", "session.", "client.", "support.")
 
 
 def error_of(code: str, detail: str = "") -> TremplinError:
@@ -111,4 +111,6 @@ def error_of(code: str, detail: str = "") -> TremplinError:
         return TremplinError(code)
     except KeyError:
         # Its words want values; only the version of an agent can be told.
-        return TremplinError(code, version=detail[:32] or "?", id="?", port="?", number="?")
+        return TremplinError(
+            code, version=detail[:32] or "?", id="?", port="?", number="?", what="?"
+        )

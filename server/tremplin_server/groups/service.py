@@ -164,6 +164,20 @@ def member_counts(work: Work, group_ids: Sequence[int]) -> dict[int, int]:
     return {int(row[0]): int(row[1]) for row in work.session.execute(counted)}
 
 
+def memberships(work: Work, user_id: int) -> list[int]:
+    """Return the ids of the shared groups that a user is a member of."""
+    column = JumpGroupMember.jump_group_id
+    return list(work.session.scalars(select(column).where(JumpGroupMember.user_id == user_id)))
+
+
+def member_ids(work: Work, group_id: int) -> list[int]:
+    """Return the ids of the users that are members of a shared group."""
+    column = JumpGroupMember.user_id
+    return list(
+        work.session.scalars(select(column).where(JumpGroupMember.jump_group_id == group_id))
+    )
+
+
 def member(work: Work, group_id: int, user_id: int) -> JumpGroupMember:
     """Return one member; NotFound when the user is none or the group is not seen."""
     found = work.session.scalar(members(work, group_id).where(JumpGroupMember.user_id == user_id))

@@ -192,6 +192,19 @@ def _key_info(work: Work, installer: Installer, secret: bytes) -> str:
     return info
 
 
+def key_info(work: Work, installer: Installer) -> str:
+    """Return the key info of an installer for a host that is told to install it now.
+
+    The caller has settled that it may. Raises Conflict (installer.revoked,
+    installer.secret_lost) and TremplinError (install.key_expired).
+    """
+    _require_living(work, installer)
+    if installer.sealed_secret is None:
+        raise Conflict("installer.secret_lost")
+    secret = sealing.unseal(work.config, installer.installer_id, installer.sealed_secret)
+    return _key_info(work, installer, secret)
+
+
 def extend(
     work: Work, number: int, *, valid_duration: int | None = None, max_uses: int | None = None
 ) -> Installer:
@@ -271,13 +284,10 @@ def download(work: Work, installer_id: str, platform: str) -> Download:
     if installer is None:
         raise NotFound("request.not_found", what="installer", id=installer_id)
     groups.require_item(work, installer, "add")
-    _require_living(work, installer)
-    if installer.sealed_secret is None:
-        raise Conflict("installer.secret_lost")
-    secret = sealing.unseal(work.config, installer.installer_id, installer.sealed_secret)
+    text = key_info(work, installer)
     source = payloads.payload(work.config, platform)
     filename = f"tremplin-scc-{installer.installer_id}{source.path.suffix}"
-    chunks = payloads.stamped(source, _key_info(work, installer, secret))
+    chunks = payloads.stamped(source, text)
     _tell(work, "installer.downloaded", installer, platform=platform)
     return Download(filename, source.size, chunks)
 

@@ -71,7 +71,7 @@ class _Lines:
         if column == "name":
             return self._name(item)
         if column == "state":
-            return self._state(item.state)
+            return self._state(item)
         if column == "group":
             return escape(self.page.group(item))
         if column == "method":
@@ -89,11 +89,13 @@ class _Lines:
             f'<span class="phone-only second">{escape(self.page.group(item))}{tag}</span>'
         )
 
-    def _state(self, state: str) -> str:
-        if not state:
-            return _NONE
-        word = escape(self.words.states[state])
-        return f'<span class="state {escape(state)}">{word}</span>'
+    def _state(self, item: Item) -> str:
+        """Return what stands for the state; what has none says what it is."""
+        if not item.state:
+            kind = self.words.methods.get(item.method, item.method)
+            return f'<span class="kind">{escape(kind)}</span>'
+        word = escape(self.words.states[item.state])
+        return f'<span class="state {escape(item.state)}">{word}</span>'
 
     def _time(self, value: datetime) -> str:
         exact = f"{value:%Y-%m-%d %H:%M:%S} UTC"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from tremplin_server import pages, rest
+from tremplin_server.db import Work
 from tremplin_server.errors import NotFound
 from tremplin_server.i18n import gettext as _
 from tremplin_server.permissions import Permission
@@ -19,6 +21,21 @@ blp = pages.blueprint("policy_pages", __name__)
 
 KINDS: dict[str, Any] = {"jump": JumpPolicy, "session": SessionPolicy}
 
+OFFERED = "tremplin.approvers"
+"""Among the application's extensions: returns whom a policy may name, as `Offered`.
+
+Accounts and groups are not below policies, so whoever composes the pages says it.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """Id or name and label of people, roles and Jump Groups."""
+
+    users: list[tuple[int, str]]
+    roles: list[tuple[str, str]]
+    groups: list[tuple[int, str]]
+
 
 def _kind(name: str) -> Any:
     kind = KINDS.get(name)
@@ -27,8 +44,13 @@ def _kind(name: str) -> Any:
     return kind
 
 
-def _form(name: str, **options: Any) -> PolicyForm:
-    return JumpPolicyForm(**options) if name == "jump" else PolicyForm(**options)
+def _form(work: Work, name: str, **options: Any) -> PolicyForm:
+    if name != "jump":
+        return PolicyForm(**options)
+    form = JumpPolicyForm(**options)
+    offered: Offered = current_app.extensions[OFFERED](work)
+    form.offer(offered.users, offered.roles, offered.groups)
+    return form
 
 
 @blp.get("/login/users/policies")
@@ -50,9 +72,10 @@ def index() -> ResponseReturnValue:
 @blp.route("/login/users/policies/<kind>/new", methods=["GET", "POST"])
 def create(kind: str) -> ResponseReturnValue:
     """Add a policy."""
-    model, form = _kind(kind), _form(kind)
+    model = _kind(kind)
     with rest.writing() as work:
         work.actor.require(Permission.GROUPS_WRITE)
+        form = _form(work, kind)
         if form.validate_on_submit() and pages.attempt(
             work, form, lambda: changes.create(work, model, form.values())
         ):
@@ -68,7 +91,7 @@ def show(kind: str, policy_id: int) -> ResponseReturnValue:
     model = _kind(kind)
     with rest.writing() if request.method == "POST" else rest.reading() as work:
         work.actor.require(Permission.ACCOUNTS_READ)
-        form = _form(kind, obj=changes.get(work, model, policy_id))
+        form = _form(work, kind, obj=changes.get(work, model, policy_id))
         if form.validate_on_submit() and pages.attempt(
             work, form, lambda: changes.update(work, model, policy_id, form.values())
         ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask_wtf import FlaskForm
@@ -14,6 +14,7 @@ from wtforms import (
     HiddenField,
     IntegerField,
     SelectField,
+    SelectMultipleField,
     StringField,
     TextAreaField,
 )
@@ -24,6 +25,7 @@ from tremplin_server import pages
 from tremplin_server.i18n import gettext as _
 from tremplin_server.i18n import lazy_gettext as _l
 from tremplin_server.policies.limits import (
+    MAX_APPROVAL_MINUTES,
     MAX_FACTOR_MINUTES,
     MAX_RECIPIENTS_LENGTH,
     MAX_SESSION_MINUTES,
@@ -116,6 +118,21 @@ class JumpPolicyForm(PolicyForm):
         [Optional(), NumberRange(0, MAX_FACTOR_MINUTES)],
         description=_l("0: every session wants a code of its own."),
     )
+    approval_required = BooleanField(_l("An approval is required"))
+    approver_user_ids = SelectMultipleField(_l("Approvers: users"), coerce=int)
+    approver_roles = SelectMultipleField(_l("Approvers: everybody who is"))
+    approver_group_ids = SelectMultipleField(_l("Approvers: members of Jump Groups"), coerce=int)
+    approval_request_minutes = IntegerField(
+        _l("How long a request may wait, in minutes"),
+        [Optional(), NumberRange(1, MAX_APPROVAL_MINUTES)],
+        default=60,
+    )
+    approval_minutes = IntegerField(
+        _l("How long sessions may start once it is approved, in minutes"),
+        [Optional(), NumberRange(1, MAX_APPROVAL_MINUTES)],
+        default=60,
+    )
+    approval_for_anyone = BooleanField(_l("An approval counts for every technician"))
     max_session_minutes = IntegerField(
         _l("Longest session, in minutes"),
         [Optional(), NumberRange(0, MAX_SESSION_MINUTES)],
@@ -145,6 +162,23 @@ class JumpPolicyForm(PolicyForm):
             while len(self.entries) < wanted:
                 self.entries.append_entry({})
 
+    def offer(
+        self,
+        users: Sequence[tuple[int, str]],
+        roles: Sequence[tuple[str, str]],
+        groups: Sequence[tuple[int, str]],
+    ) -> None:
+        """Say whom the form may name as approvers."""
+        self.approver_user_ids.choices = pages.options(users)
+        self.approver_roles.choices = pages.options(roles)
+        self.approver_group_ids.choices = pages.options(groups)
+        for field, offered in (
+            (self.approver_user_ids, {number for number, _name in users}),
+            (self.approver_group_ids, {number for number, _name in groups}),
+        ):
+            # Whoever is gone since cannot be ticked, and must not stand in the way.
+            field.data = [number for number in field.data or () if number in offered]
+
     def values(self) -> dict[str, Any]:
         values = super().values()
         del values["entries"]
@@ -152,6 +186,8 @@ class JumpPolicyForm(PolicyForm):
         values["schedule_entries"] = [entry for entry in found if entry is not None]
         for name in ("two_factor_minutes", "max_session_minutes"):
             values[name] = values[name] or 0
+        for name in ("approval_request_minutes", "approval_minutes"):
+            values[name] = values[name] or 60
         values["timezone"] = (values["timezone"] or "UTC").strip()
         values["notify_recipients"] = (values["notify_recipients"] or "").strip()
         return values

@@ -12,7 +12,17 @@ from tremplin_server.policies.schedule import MAX_ENTRIES, entry_of, zone_named
 
 MAX_FACTOR_MINUTES = 24 * 60
 MAX_SESSION_MINUTES = 7 * 24 * 60
+MAX_APPROVAL_MINUTES = 7 * 24 * 60
+MAX_APPROVERS = 100
 MAX_RECIPIENTS_LENGTH = 2000
+
+APPROVERS = ("approver_user_ids", "approver_roles", "approver_group_ids")
+_NUMBERS = (
+    ("two_factor_minutes", 0, MAX_FACTOR_MINUTES),
+    ("max_session_minutes", 0, MAX_SESSION_MINUTES),
+    ("approval_request_minutes", 1, MAX_APPROVAL_MINUTES),
+    ("approval_minutes", 1, MAX_APPROVAL_MINUTES),
+)
 
 
 def check_jump_policy(values: Mapping[str, Any]) -> None:
@@ -33,12 +43,13 @@ def check_jump_policy(values: Mapping[str, Any]) -> None:
     if zone_named(values["timezone"]) is None:
         wrong["timezone"] = ["There is no such time zone on this server."]
     wrong |= _wrong_entries(values["schedule_entries"])
-    for name, most in (
-        ("two_factor_minutes", MAX_FACTOR_MINUTES),
-        ("max_session_minutes", MAX_SESSION_MINUTES),
-    ):
-        if not 0 <= values[name] <= most:
-            wrong[name] = [f"Must be greater than or equal to 0 and less than or equal to {most}."]
+    if values["approval_required"] and not any(values[name] for name in APPROVERS):
+        wrong["approval_required"] = ["Somebody has to decide: name approvers."]
+    for name, least, most in _NUMBERS:
+        if not least <= values[name] <= most:
+            wrong[name] = [
+                f"Must be greater than or equal to {least} and less than or equal to {most}."
+            ]
     if wrong:
         raise Invalid(wrong)
     if values["notify_recipients"]:

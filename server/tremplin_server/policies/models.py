@@ -24,6 +24,10 @@ def _no() -> Mapped[bool]:
     return mapped_column(default=False, server_default=false())
 
 
+def _list() -> Mapped[Any]:
+    return mapped_column(JSON, default=list, server_default=text("'[]'"))
+
+
 class JumpPolicy(Model):
     """When and how a Jump Item may be used."""
 
@@ -44,15 +48,24 @@ class JumpPolicy(Model):
     schedule_strict: Mapped[bool] = _no()
     """Whether the end of an opening ends the sessions that run."""
     timezone: Mapped[str] = mapped_column(String(64), default="UTC", server_default="UTC")
-    schedule_entries: Mapped[list[dict[str, Any]]] = mapped_column(
-        JSON, default=list, server_default=text("'[]'")
-    )
+    schedule_entries: Mapped[list[dict[str, Any]]] = _list()
     """As the API has them: start_day, start_time, end_day, end_time."""
     reason_required: Mapped[bool] = _no()
     ticket_id_required: Mapped[bool] = _no()
     two_factor_challenge_required: Mapped[bool] = _no()
     two_factor_minutes: Mapped[int] = mapped_column(default=0, server_default="0")
     """How old a proof of the second factor may be; 0: every start wants its own."""
+    approval_required: Mapped[bool] = _no()
+    approver_user_ids: Mapped[list[int]] = _list()
+    approver_roles: Mapped[list[str]] = _list()
+    """Everybody who is this on the site, such as `administrator`."""
+    approver_group_ids: Mapped[list[int]] = _list()
+    """The members of these shared Jump Groups."""
+    approval_request_minutes: Mapped[int] = mapped_column(default=60, server_default="60")
+    """How long a request may wait for its decision."""
+    approval_minutes: Mapped[int] = mapped_column(default=60, server_default="60")
+    """How long sessions may start once it was approved."""
+    approval_for_anyone: Mapped[bool] = _no()
     max_session_minutes: Mapped[int] = mapped_column(default=0, server_default="0")
     notify_recipients: Mapped[str] = mapped_column(Text, default="", server_default="")
     """Addresses that are told of starts and ends, with commas."""

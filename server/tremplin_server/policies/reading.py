@@ -23,6 +23,7 @@ def rules_of(policy: JumpPolicy, config: Config) -> Rules:
         ticket=policy.ticket_id_required,
         factor=policy.two_factor_challenge_required,
         factor_minutes=policy.two_factor_minutes,
+        approval=policy.approval_required,
         max_minutes=policy.max_session_minutes,
     )
 

@@ -15,12 +15,19 @@ from tremplin_server.policies.rules import Needs, Refused, Rule
 class PolicyRefusal(Conflict):
     """A start that the Jump Policy `policy` refuses (jump.policy).
 
-    zone: the policy's, in which people are told when it opens.
+    zone: the policy's, in which people are told when it opens. approval_id: of the request
+    that was made because nothing but an approval is missing.
     """
 
     def __init__(
-        self, policy: str, verdict: Refused | Needs, zone: tzinfo, zone_name: str = ""
+        self,
+        policy: str,
+        verdict: Refused | Needs,
+        zone: tzinfo,
+        zone_name: str = "",
+        approval_id: int | None = None,
     ) -> None:
+        self.approval_id = approval_id
         self.policy = policy
         self.verdict = verdict
         self.zone = zone
@@ -35,6 +42,9 @@ class PolicyRefusal(Conflict):
 
     def text(self, language: str) -> str:
         verdict = self.verdict
+        if self.approval_id is not None:
+            number = self.approval_id
+            return sentence("approval_asked", language, policy=self.policy, number=number)
         if isinstance(verdict, Needs):
             things = ", ".join(sentence(rule.value, language) for rule in verdict.rules)
             return sentence("needs", language, policy=self.policy, things=things)
@@ -50,7 +60,9 @@ class PolicyRefusal(Conflict):
         told: dict[str, object] = {"rule": self.rule.value, "policy": self.policy}
         if isinstance(verdict, Needs):
             told["needs"] = [rule.value for rule in verdict.rules]
-        elif verdict.opens_at is not None:
+        if self.approval_id is not None:
+            told["approval_id"] = self.approval_id
+        if isinstance(verdict, Refused) and verdict.opens_at is not None:
             told["opens_at"] = rfc3339(verdict.opens_at)
         return told
 

@@ -7,7 +7,10 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
+from tremplin_server.permissions import Role
 from tremplin_server.policies.limits import (
+    MAX_APPROVAL_MINUTES,
+    MAX_APPROVERS,
     MAX_FACTOR_MINUTES,
     MAX_RECIPIENTS_LENGTH,
     MAX_SESSION_MINUTES,
@@ -76,6 +79,16 @@ class JumpPolicyRules(ma.Schema):
     ticket_id_required = Boolean()
     two_factor_challenge_required = Boolean()
     two_factor_minutes = Integer(minimum=0, maximum=MAX_FACTOR_MINUTES)
+    approval_required = Boolean()
+    approver_user_ids = fields.List(Integer(), validate=validate.Length(max=MAX_APPROVERS))
+    approver_roles = fields.List(
+        fields.String(validate=validate.OneOf([role.value for role in Role])),
+        validate=validate.Length(max=len(Role)),
+    )
+    approver_group_ids = fields.List(Integer(), validate=validate.Length(max=MAX_APPROVERS))
+    approval_request_minutes = Integer(minimum=1, maximum=MAX_APPROVAL_MINUTES)
+    approval_minutes = Integer(minimum=1, maximum=MAX_APPROVAL_MINUTES)
+    approval_for_anyone = Boolean()
     max_session_minutes = Integer(minimum=0, maximum=MAX_SESSION_MINUTES)
     notify_recipients = fields.String(validate=validate.Length(max=MAX_RECIPIENTS_LENGTH))
 
@@ -85,7 +98,10 @@ class JumpPolicyBody(PolicyBody, JumpPolicyRules):
 
     two_factor_minutes: how old the proof of the second factor may be; 0 wants a code at every
     start. max_session_minutes: 0 for no limit of the policy's own. notify_recipients:
-    addresses that are written to when a session starts and ends.
+    addresses that are written to when a session starts and ends. approver_…: who decides
+    requests: users, everybody in a role of the site, members of Jump Groups.
+    approval_request_minutes: how long a request may wait; approval_minutes: how long sessions
+    may start once it is approved.
     """
 
     schedule = fields.Function(lambda policy: schedule_body(policy), metadata=_SCHEDULE)

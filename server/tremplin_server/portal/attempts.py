@@ -23,13 +23,20 @@ class Attempts:
 
     def spend(self, address: str) -> None:
         """Count one; Unavailable (request.too_many) when none is left for `address`."""
-        source = _network(address)
-        if not self._limiter.hit(self._item, "portal", source):
-            reset = self._limiter.get_window_stats(self._item, "portal", source).reset_time
-            seconds = max(1, int(reset - time.time()))
-            error = Unavailable("request.too_many", seconds=seconds)
-            error.retry_after = seconds
-            raise error
+        if not self._limiter.hit(self._item, "portal", _network(address)):
+            raise self._refusal(address)
+
+    def check(self, address: str) -> None:
+        """Count none; Unavailable (request.too_many) when none is left for `address`."""
+        if not self._limiter.test(self._item, "portal", _network(address)):
+            raise self._refusal(address)
+
+    def _refusal(self, address: str) -> Unavailable:
+        window = self._limiter.get_window_stats(self._item, "portal", _network(address))
+        seconds = max(1, int(window.reset_time - time.time()))
+        error = Unavailable("request.too_many", seconds=seconds)
+        error.retry_after = seconds
+        return error
 
 
 def _network(address: str) -> str:

@@ -8,7 +8,7 @@ from flask import Flask, Response, current_app, redirect, render_template, reque
 from flask.typing import ResponseReturnValue
 
 from tremplin_server import i18n, pages, rest
-from tremplin_server.errors import NotFound, TremplinError, Unavailable
+from tremplin_server.errors import TremplinError, Unavailable
 from tremplin_server.permissions import Actor, ActorKind
 from tremplin_server.portal import service
 from tremplin_server.portal.attempts import Attempts
@@ -48,19 +48,6 @@ def logo(sha256: str) -> ResponseReturnValue:
         found = service.logo(work, sha256)
     pages.allow_keeping()
     return Response(found.content, mimetype=found.mimetype)
-
-
-@blp.post("/support/session")
-def enter() -> ResponseReturnValue:
-    """Take a session key. No key leads anywhere as long as nobody makes any."""
-    key = request.form.get("key", "").strip()
-    try:
-        spend_attempt()
-        if not key:
-            raise TremplinError("support.key_missing")
-        raise NotFound("support.key_unknown")
-    except TremplinError as error:
-        return page(key, error)
 
 
 def spend_attempt() -> None:

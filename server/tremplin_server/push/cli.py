@@ -14,7 +14,7 @@ import click
 from tremplin_agent.parameters import PARAMETERS, Kind, Parameter, check
 
 from tremplin_server.installers import payload as payloads
-from tremplin_server.push import host, progress
+from tremplin_server.push import host, progress, words
 from tremplin_server.push.host import Job, Order, Report
 from tremplin_server.push.plan import Wanted
 from tremplin_server.push.site import Site as PushSite
@@ -135,7 +135,7 @@ def push(site: Site, /, hosts: tuple[str, ...], as_json: bool, parallel: int, **
     reports = progress.run(
         jobs,
         lambda job, say: host.push(job, order, access, halves, say),
-        progress.display([job.name for job in jobs]),
+        progress.display([job.name for job in jobs], spoken),
         parallel=parallel,
         language=spoken,
     )
@@ -216,5 +216,5 @@ def _row(report: Report, spoken: str) -> dict[str, Any]:
         "client": report.client_id,
         "state": report.state,
         "code": error.code if error else "",
-        "detail": error.text(spoken) if error else report.reason,
+        "detail": error.text(spoken) if error else words.reason(report.reason, spoken),
     }

@@ -10,14 +10,14 @@ from tremplin_agent.parameters import BY_NAME
 from tremplin_server.errors import CATALOGUE, TremplinError
 from tremplin_server.installers.payload import Payload
 from tremplin_server.push import facts, plan
-from tremplin_server.push.plan import Host, Outcome, Plan, Record, Wanted
+from tremplin_server.push.plan import Host, Outcome, Plan, Record, Step, Wanted
 from tremplin_server.push.site import Issued, Site, until
 from tremplin_server.push.ssh import Access, Result, Shell, Target
 
 INSTALL_SECONDS = 300
 SETTLE_SECONDS = 10
 
-Say = Callable[[str], None]
+Say = Callable[[Step], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Order:
     """What is to be done on every host.
 
     wanted: its properties are columns of the record. payload: looks a platform up.
+    check: called while something is waited for; what it raises ends the push of that host.
     """
 
     wanted: Wanted
@@ -33,6 +34,7 @@ class Order:
     remove: bool = False
     reason: str = ""
     wait_seconds: float = 60
+    check: Callable[[], None] = lambda: None
     validity_minutes: int = 10
 
 
@@ -70,10 +72,10 @@ class Report:
 def push(job: Job, order: Order, access: Access, site: Site, say: Say) -> Report:
     """Bring one host to what `order` wants; every failure ends up in the report.
 
-    say: told each step in a few words.
+    say: told each step as it begins; a TremplinError that it raises ends the push there.
     """
     try:
-        say("connecting")
+        say(Step.CONNECTING)
         with Shell(job.target, access) as shell:
             one = _Host(job, order, site, shell, say)
             return one.remove() if order.remove else one.deploy()
@@ -106,7 +108,7 @@ class _Host:
         record = self._online()
         changes = plan.property_changes(record, self.order.wanted)
         if changes:
-            self.say("changing properties")
+            self.say(Step.CHANGING)
             self.site.update(record.id, changes)
         state = record.state.value
         return Report(self.job.name, made.outcome, record.id, state, made.reason)
@@ -118,7 +120,7 @@ class _Host:
         made = plan.absent(host, record, self.order.wanted, others)
         self.site.discard_leftovers(self.job.external_id)
         self._clear(made)
-        self.say("verifying")
+        self.say(Step.VERIFYING)
         self._verify_clean(made)
         self.site.delete(made.delete, self.order.reason)
         self.site.settle(self.job.external_id, made.delete)
@@ -131,12 +133,12 @@ class _Host:
         return self.site.record(self.job.external_id, tuple(self.order.wanted.properties))
 
     def _look(self, record: Record | None) -> Host:
-        self.say("looking")
+        self.say(Step.LOOKING)
         return facts.probe(self.shell, plan.directories(record, self.order.wanted))
 
     def _clear(self, made: Plan) -> None:
         for removal in made.uninstall:
-            self.say("uninstalling")
+            self.say(Step.UNINSTALLING)
             words = [f"{removal.directory}/uninstall", "--quiet"]
             self._must([*words, "--local"] if removal.local else words, "uninstall")
         if made.sweep:
@@ -169,9 +171,9 @@ class _Host:
         if room.status != 0:
             raise TremplinError("push.upload", path="TMPDIR", detail=room.stderr)
         try:
-            self.say("uploading")
+            self.say(Step.UPLOADING)
             path = self.shell.upload(payload.path, room.stdout, payload.sha256)
-            self.say("installing")
+            self.say(Step.INSTALLING)
             answer = self.shell.run(
                 ["sh", path, *self._arguments(made)],
                 stdin=issued.key_info.encode() + b"\n",
@@ -193,8 +195,8 @@ class _Host:
 
     def _wait_for_enrolment(self, issued: Issued) -> None:
         """Wait until the new agent itself was let in: the record may still tell of the old one."""
-        self.say("waiting for the agent")
-        if until(lambda: self.site.used(issued), self.order.wait_seconds):
+        self.say(Step.ENROLLING)
+        if until(lambda: self._heeding(self.site.used(issued)), self.order.wait_seconds):
             return
         code = self.site.refusal(issued)
         if code in CATALOGUE:
@@ -202,17 +204,22 @@ class _Host:
         raise self._not_online("not enrolled")
 
     def _online(self) -> Record:
-        self.say("waiting to be online")
+        self.say(Step.COMING_ONLINE)
         found = self._record()
 
         def arrived() -> bool:
             nonlocal found
             found = self._record()
-            return found is not None and found.state in plan.CONNECTED
+            return self._heeding(found is not None and found.state in plan.CONNECTED)
 
         if not until(arrived, self.order.wait_seconds) or found is None:
             raise self._not_online(found.state.value if found else "not enrolled")
         return found
+
+    def _heeding(self, done: bool) -> bool:
+        """Return `done`, unless the push was ended meanwhile."""
+        self.order.check()
+        return done
 
     def _not_online(self, state: str) -> TremplinError:
         seconds = round(self.order.wait_seconds)

@@ -28,6 +28,20 @@ CONNECTED = (State.ONLINE, State.DISABLED)
 """The agent is connected; who disabled it is on the host, and obeyed."""
 
 
+class Step(StrEnum):
+    """What is being done on a host, in the order in which it may come."""
+
+    CONNECTING = "connecting"
+    LOOKING = "looking"
+    UNINSTALLING = "uninstalling"
+    UPLOADING = "uploading"
+    INSTALLING = "installing"
+    ENROLLING = "enrolling"
+    COMING_ONLINE = "coming_online"
+    CHANGING = "changing"
+    VERIFYING = "verifying"
+
+
 class Outcome(StrEnum):
     """How a host stands after the push, in the words of the summary."""
 

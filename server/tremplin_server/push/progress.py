@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from tremplin_server.errors import TremplinError
+from tremplin_server.push import words
 from tremplin_server.push.host import Job, Report, Say
-from tremplin_server.push.plan import Outcome
+from tremplin_server.push.plan import Outcome, Step
 
 STYLES = {Outcome.FAILED: "bold red", Outcome.UNCHANGED: "dim", Outcome.ABSENT: "dim"}
 
@@ -26,16 +27,17 @@ class Display(Protocol):
 
     def __exit__(self, *error: object) -> None: ...
 
-    def say(self, host: str, step: str) -> None: ...
+    def say(self, host: str, step: Step) -> None: ...
 
     def done(self, report: Report, text: str) -> None: ...
 
 
 class Lines:
-    """One line a step, on standard error."""
+    """One line a step, on standard error, in the language of the terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, language: str) -> None:
         self._lock = threading.Lock()
+        self._language = language
 
     def __enter__(self) -> Lines:
         return self
@@ -43,18 +45,22 @@ class Lines:
     def __exit__(self, *error: object) -> None:
         return None
 
-    def say(self, host: str, step: str) -> None:
-        with self._lock:
-            click.echo(f"{host}: {step}", err=True)
+    def say(self, host: str, step: Step) -> None:
+        self._line(host, words.step(step, self._language))
 
     def done(self, report: Report, text: str) -> None:
-        self.say(report.host, text)
+        self._line(report.host, text)
+
+    def _line(self, host: str, text: str) -> None:
+        with self._lock:
+            click.echo(f"{host}: {text}", err=True)
 
 
 class Screen:
     """One row a host, with its present step, on a terminal at standard error."""
 
-    def __init__(self, hosts: Sequence[str]) -> None:
+    def __init__(self, hosts: Sequence[str], language: str) -> None:
+        self._language = language
         self._progress = Progress(
             SpinnerColumn(finished_text=" "),
             TextColumn("[bold]{task.fields[host]}"),
@@ -63,7 +69,7 @@ class Screen:
             console=Console(stderr=True),
         )
         self._rows: dict[str, TaskID] = {
-            host: self._progress.add_task("waiting", total=1, start=False, host=host)
+            host: self._progress.add_task(words.waiting(language), total=1, start=False, host=host)
             for host in hosts
         }
 
@@ -74,9 +80,9 @@ class Screen:
     def __exit__(self, *error: object) -> None:
         self._progress.stop()
 
-    def say(self, host: str, step: str) -> None:
+    def say(self, host: str, step: Step) -> None:
         self._progress.start_task(self._rows[host])
-        self._progress.update(self._rows[host], description=step)
+        self._progress.update(self._rows[host], description=words.step(step, self._language))
 
     def done(self, report: Report, text: str) -> None:
         style = STYLES.get(report.outcome, "green")
@@ -86,9 +92,9 @@ class Screen:
         )
 
 
-def display(hosts: Sequence[str]) -> Display:
+def display(hosts: Sequence[str], language: str) -> Display:
     """Return the display that fits standard error."""
-    return Screen(hosts) if sys.stderr.isatty() else Lines()
+    return Screen(hosts, language) if sys.stderr.isatty() else Lines(language)
 
 
 def run(
@@ -119,5 +125,7 @@ def run(
 
 def verdict(report: Report, language: str) -> str:
     """Return the result in one line."""
-    said = report.error.text(language) if report.error else report.reason
-    return f"{report.outcome.value}: {said}" if said else report.outcome.value
+    said = report.error.text(language) if report.error else words.reason(report.reason, language)
+    head = words.outcome(report.outcome, language)
+    colon = " :" if language.lower().startswith("fr") else ":"
+    return f"{head}{colon} {said}" if said else head

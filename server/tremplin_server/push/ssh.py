@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import io
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -54,13 +55,18 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How to be let in, and how far to trust. sudo_password None: sudo asks for none."""
+    """How to be let in, and how far to trust. sudo_password None: sudo asks for none.
+
+    key: a private key that is in no file. known_hosts: lines beside those of the files.
+    """
 
     key_file: Path | None = None
+    key: paramiko.PKey | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
     passphrase: str | None = field(default=None, repr=False)
     agent: bool = True
     host_key_files: tuple[Path, ...] = KNOWN_HOSTS
+    known_hosts: str = ""
     accepted_fingerprints: tuple[str, ...] = ()
     sudo: bool = False
     sudo_password: str | None = field(default=None, repr=False)
@@ -80,6 +86,39 @@ def fingerprint(key: paramiko.PKey) -> str:
     """Return the fingerprint of a host key in the form that ssh prints, `SHA256:…`."""
     digest = hashlib.sha256(key.asbytes()).digest()
     return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+
+def known_hosts(text: str) -> list[paramiko.hostkeys.HostKeyEntry]:
+    """Return the entries of a known_hosts file; ValueError naming a line that is none."""
+    entries = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        try:
+            entry = paramiko.hostkeys.HostKeyEntry.from_line(line.strip(), number)
+        except (paramiko.SSHException, paramiko.hostkeys.InvalidHostKey, ValueError) as error:
+            raise ValueError(f"Line {number} is not one of a known_hosts file.") from error
+        if entry is None:
+            raise ValueError(f"Line {number} is not one of a known_hosts file.")
+        entries.append(entry)
+    return entries
+
+
+def private_key(text: str, passphrase: str | None) -> paramiko.PKey:
+    """Return the private key that `text` holds; ValueError with the reason, for people.
+
+    paramiko tells only one kind from another by trying.
+    """
+    for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
+        try:
+            return kind.from_private_key(io.StringIO(text), passphrase)
+        except paramiko.PasswordRequiredException as error:
+            raise ValueError("The private key wants its passphrase.") from error
+        except (paramiko.SSHException, ValueError, TypeError, IndexError):
+            continue
+    if passphrase:
+        raise ValueError("Not a private SSH key, or the passphrase is wrong.")
+    raise ValueError("Not a private SSH key in OpenSSH's or PEM form.")
 
 
 class _OnlyAccepted(paramiko.MissingHostKeyPolicy):  # type: ignore[misc] # it has no types
@@ -169,6 +208,9 @@ class Shell:
         for file in access.host_key_files:
             if file.expanduser().is_file():
                 self._client.load_system_host_keys(str(file.expanduser()))
+        for entry in known_hosts(access.known_hosts):
+            for name in entry.hostnames:
+                self._client.get_host_keys().add(name, entry.key.get_name(), entry.key)
         self._client.set_missing_host_key_policy(_OnlyAccepted(access.accepted_fingerprints))
         try:
             self._client.connect(
@@ -177,6 +219,7 @@ class Shell:
                 username=target.user,
                 password=access.password,
                 passphrase=access.passphrase,
+                pkey=access.key,
                 key_filename=str(access.key_file.expanduser()) if access.key_file else None,
                 allow_agent=access.agent,
                 look_for_keys=access.agent and access.key_file is None,

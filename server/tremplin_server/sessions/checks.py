@@ -17,7 +17,7 @@ from tremplin_server.errors import Conflict, Denied, Invalid, Unavailable
 from tremplin_server.groups import service as groups
 from tremplin_server.permissions import Permission
 from tremplin_server.sessions.models import Front, JumpSession, SessionState
-from tremplin_server.sessions.policy_gate import Admission, Asked, admit
+from tremplin_server.sessions.policy_gate import Admission, Asked, Item, admit
 
 START_SECONDS = 60
 """A start that is older than this no longer counts among those at once."""
@@ -40,7 +40,9 @@ class Request:
     """What a technician asks for.
 
     ports: of the host's loopback that he wants to forward to; None for all that the site
-    allows. keys: OpenSSH public keys that he signs in with on the host. open: the front
+    allows. targets: ports of machines beside the host, as `tremplin_agent.targets` writes
+    them; that he may have those is the caller's to settle. keys: OpenSSH public keys that he
+    signs in with on the host. open: the front
     vouches for him, and the host lets him in without a key. technician_ip: where he comes
     from; the actor's address when empty. ticket_id: of what he works on. code: of his second
     factor, for a Jump Policy that asks for it again. proven: the front has just taken one.
@@ -49,6 +51,7 @@ class Request:
     front: Front
     capabilities: tuple[Capability, ...] = tuple(Capability)
     ports: tuple[int, ...] | None = None
+    targets: tuple[str, ...] = ()
     reason: str = ""
     technician_ip: str = ""
     keys: tuple[str, ...] = ()
@@ -68,7 +71,7 @@ def startable(work: Work, client_id: int, request: Request) -> tuple[JumpClient,
     work.actor.require(Permission.SESSIONS_START)
     client, place = clients.get(work, client_id), clients.place(work, client_id)
     groups.require_item(work, place, "start")
-    _check(work, request)
+    require_values(work, request)
     _require_ready(client)
     _one_at_a_time(work)
     asked = Asked(
@@ -78,12 +81,14 @@ def startable(work: Work, client_id: int, request: Request) -> tuple[JumpClient,
         continues=request.front is Front.FILES,
         proven=request.proven,
     )
-    admission = admit(work, place.jump_policy_id, client.id, asked)
-    _require_room(work)
+    item = Item("client", place.id, client.name, client.id)
+    admission = admit(work, place.jump_policy_id, item, asked)
+    require_room(work)
     return client, admission
 
 
-def _check(work: Work, request: Request) -> None:
+def require_values(work: Work, request: Request) -> None:
+    """Raise Invalid or Denied (session.port) when a request is none that can be granted."""
     wrong: dict[str, list[str]] = {}
     if len(request.reason) > MAX_REASON:
         wrong["reason"] = [f"Longer than maximum length {MAX_REASON}."]
@@ -149,7 +154,9 @@ def starting(work: Work) -> int:
     return work.session.scalar(found) or 0
 
 
-def _require_room(work: Work) -> None:
+def require_room(work: Work) -> None:
+    """Raise Unavailable (jump.busy) when too many sessions start at once."""
+    _one_at_a_time(work)
     limit = work.config.session_starts_at_once
     if limit and starting(work) >= limit:
         raise Unavailable("jump.busy")

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from tremplin_server.clients import service as clients
 from tremplin_server.db import Work
-from tremplin_server.groups import service as groups
-from tremplin_server.permissions import Actor, Permission
+from tremplin_server.permissions import Actor
+from tremplin_server.sessions import hosts
 
 ORDER = "tremplin.file_order"
 """Where a view leaves its order in the ASGI scope of the request."""
@@ -59,9 +58,7 @@ def require_host(work: Work, client_id: int) -> None:
     It is asked again at every request: a connection to the host may be older than a right
     that was taken away.
     """
-    work.actor.require(Permission.SESSIONS_START)
-    client = clients.get(work, client_id)
-    groups.require_item(work, client, "start")
+    hosts.require(work, client_id)
 
 
 def leave(scope: dict[str, Any], order: FileOrder) -> None:

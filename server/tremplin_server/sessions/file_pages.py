@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
-from flask import Response, render_template, request, session
+from flask import Response, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from tremplin_server import i18n, pages, rest
@@ -30,7 +30,7 @@ blp = pages.blueprint("file_pages", __name__)
 
 
 @blp.before_request
-def _same_site() -> None:
+def same_site() -> None:
     """Let no other site's link reach into a host; forms carry a token besides."""
     if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
         raise Denied("auth.denied", permission="same-origin")
@@ -42,9 +42,17 @@ def index(client_id: int) -> ResponseReturnValue:
     with rest.reading() as work:
         file_orders.require_host(work, client_id)
         shown = client_pages.shown(work, client_id)
-        outlook = policy_gate.outlook(work, shown["client"].jump_policy_id, shown["host_id"])
+        outlook = policy_gate.of_client(work, shown["client"], shown["host_id"])
+
+    def address(name: str) -> str:
+        return url_for(f"file_pages.{name}", client_id=client_id)
+
     return render_template(
-        "sessions/files.html", opened=client_id in _opened(), outlook=outlook, **shown
+        "sessions/files.html",
+        opened=is_opened(client_id),
+        files_address=address,
+        outlook=outlook,
+        **shown,
     )
 
 
@@ -132,8 +140,13 @@ def _order(client_id: int, operation: Operation, **more: Any) -> ResponseReturnV
     return Response(status=204)
 
 
+def is_opened(client_id: int) -> bool:
+    """Return whether this browser has opened the files of a host."""
+    return client_id in _opened()
+
+
 def _opened() -> dict[int, tuple[str, str]]:
-    """Return the Jump Clients whose files were opened here, with reason and ticket id."""
+    """Return the hosts whose files were opened here, with reason and ticket id."""
     found = {}
     for number, reason, *more in session.get(_OPENED, ()):
         # A cookie from before there were ticket ids has none.

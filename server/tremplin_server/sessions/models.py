@@ -38,6 +38,8 @@ class JumpSession(Model):
     client_id: Mapped[int | None] = mapped_column(
         ForeignKey("jump_client.id", ondelete="SET NULL"), index=True
     )
+    guest_id: Mapped[int | None] = mapped_column(index=True)
+    """Of the support session whose customer's computer it is on, instead of a Jump Client."""
     client_name: Mapped[str] = mapped_column(String(128))
     client_external_id: Mapped[str | None] = mapped_column(String(255))
     user_id: Mapped[int | None] = mapped_column(
@@ -56,6 +58,8 @@ class JumpSession(Model):
 
     capabilities: Mapped[list[str]] = mapped_column(JSON)
     ports: Mapped[list[int]] = mapped_column(JSON)
+    targets: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    """Ports of other machines, as `tremplin_agent.targets` writes them."""
     keys: Mapped[list[str]] = mapped_column(JSON)
     """OpenSSH public keys that may sign in on the host in this session."""
     vouched: Mapped[bool] = mapped_column(default=False)

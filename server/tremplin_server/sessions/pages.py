@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import flash, jsonify, redirect, render_template, request
+from flask import flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from tremplin_agent.terms import Capability
@@ -51,9 +51,13 @@ def terminal(client_id: int) -> ResponseReturnValue:
     with rest.reading() as work:
         file_orders.require_host(work, client_id)
         shown = client_pages.shown(work, client_id)
-        outlook = policy_gate.outlook(work, shown["client"].jump_policy_id, shown["host_id"])
+        outlook = policy_gate.of_client(work, shown["client"], shown["host_id"])
     return render_template(
-        "sessions/terminal.html", nonce=pages.style_nonce(), outlook=outlook, **shown
+        "sessions/terminal.html",
+        nonce=pages.style_nonce(),
+        open_address=url_for("session_pages.open_terminal", client_id=client_id),
+        outlook=outlook,
+        **shown,
     )
 
 

@@ -109,6 +109,8 @@ def _configuration(work: Work, wishes: Wishes) -> Iterator[str]:
     user = [f"User {quoted(wishes.user)}"] if wishes.user else []
     where = [f"HostName {entrance.host}", f"Port {entrance.port}"]
     yield from _block([BASTION_ALIAS], [*where, *user, *common, "ServerAliveInterval 30"])
+    # Shortcuts lead through a client, whose key is known by the client's names.
+    yield from _block(["shortcut-*"], common)
     for host in naming.reachable(work):
         jump = [f"HostName {host.address}", f"ProxyJump {BASTION_ALIAS}"]
         yield from _block(host.words, [*jump, *common])

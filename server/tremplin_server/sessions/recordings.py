@@ -19,12 +19,12 @@ from typing import BinaryIO
 from sqlalchemy import Select, select
 
 from tremplin_server.audit import service as audit
-from tremplin_server.clients.models import JumpClient, Tombstone
+from tremplin_server.clients.models import Tombstone
 from tremplin_server.config import Config
 from tremplin_server.db import Work
 from tremplin_server.errors import Conflict, Denied, NotFound, TremplinError
 from tremplin_server.permissions import Permission
-from tremplin_server.sessions import listing
+from tremplin_server.sessions import hosts, listing
 from tremplin_server.sessions.models import JumpSession, SessionRecording
 
 MAX_NUMBER = 99
@@ -66,8 +66,8 @@ def awaited(work: Work, client_id: int, session_id: str, number: int) -> Awaited
     session = work.session.get(JumpSession, session_id)
     if session is None or not 0 < number <= MAX_NUMBER:
         raise NotFound("session.missing", id=session_id)
-    client = work.session.get(JumpClient, client_id)
-    if client is None or session.client_id != client_id:
+    client = hosts.of(work, session)
+    if client is None or client.id != client_id:
         gone = select(Tombstone.id).where(Tombstone.client_id == client_id).limit(1)
         if session.client_id is None and work.session.scalar(gone) is not None:
             raise TremplinError("session.recording_gone")
@@ -129,8 +129,7 @@ def store(
     audit.record(
         work,
         "session.recorded",
-        "client",
-        session.client_id or 0,
+        *hosts.subject(session),
         session.client_name,
         session_id=session_id,
         number=number,
@@ -185,8 +184,7 @@ def open_file(work: Work, session_id: str, number: int) -> Path:
         audit.record(
             work,
             "session.recording_read",
-            "client",
-            session.client_id or 0,
+            *hosts.subject(session),
             session.client_name,
             session_id=session_id,
             number=number,

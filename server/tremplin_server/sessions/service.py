@@ -10,7 +10,7 @@ writes what became of it.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -28,12 +28,12 @@ from tremplin_server.clients.models import JumpClient, Worker
 from tremplin_server.db import Work
 from tremplin_server.errors import Conflict, Denied, NotFound, TremplinError
 from tremplin_server.permissions import ActorKind, Permission
-from tremplin_server.sessions import listing, policy_gate, policy_notices
+from tremplin_server.sessions import hosts, listing, policy_gate, policy_notices
 from tremplin_server.sessions.checks import MAX_KEYS as MAX_KEYS
 from tremplin_server.sessions.checks import MAX_REASON as MAX_REASON
 from tremplin_server.sessions.checks import START_SECONDS as START_SECONDS
 from tremplin_server.sessions.checks import Request as Request
-from tremplin_server.sessions.checks import startable
+from tremplin_server.sessions.hosts import SessionHost
 from tremplin_server.sessions.models import Front, JumpSession, SessionState
 from tremplin_server.sessions.policy_gate import TIME_UP, Admission
 
@@ -50,6 +50,8 @@ _ENDS = (
     "session.disabled",
     "session.removed",
     "session.revoked",
+    "session.withdrawn",
+    "session.support_over",
 )
 """What a technician may read on the host's terminal, where only its SSH server can write."""
 
@@ -103,9 +105,9 @@ def start(work: Work, client_id: int, request: Request) -> Started:
     Unavailable (jump.busy). A refusal is audited although the error ends the work.
     """
     with _refusals_audited(work, client_id, request):
-        client, admission = startable(work, client_id, request)
+        host, admission = hosts.startable(work, client_id, request)
         ticket = secrets.token_urlsafe(32)
-        session = _add(work, client, request, ticket, admission)
+        session = _add(work, host, request, ticket, admission)
     return Started(session.id, ticket, session.ticket_expires_at)
 
 
@@ -115,10 +117,10 @@ def start_here(work: Work, client_id: int, request: Request, worker_id: str) -> 
     Raises what `start` raises.
     """
     with _refusals_audited(work, client_id, request):
-        client, admission = startable(work, client_id, request)
-        session = _add(work, client, request, "", admission)
+        host, admission = hosts.startable(work, client_id, request)
+        session = _add(work, host, request, "", admission)
     session.worker_id = worker_id
-    return _opening(work, session, client)
+    return _opening(work, session, host)
 
 
 def redeem(
@@ -137,7 +139,7 @@ def redeem(
             _audit(work, session, "session.ticket_refused", fault=fault)
             work.commit()
         raise TremplinError("session.ticket")
-    client = work.session.get(JumpClient, session.client_id) if session.client_id else None
+    client = hosts.of(work, session)
     if client is None:
         raise NotFound("client.missing", id=session.client_id or "?")
     session.ticket_hash = ""
@@ -148,9 +150,9 @@ def redeem(
 def opening(work: Work, session_id: str) -> Opening | None:
     """Return what the holder of the control channel tells the agent; None when it is off."""
     session = work.session.get(JumpSession, session_id)
-    if session is None or session.state != SessionState.STARTING or session.client_id is None:
+    if session is None or session.state != SessionState.STARTING:
         return None
-    client = work.session.get(JumpClient, session.client_id)
+    client = hosts.of(work, session)
     return None if client is None else _opening(work, session, client)
 
 
@@ -163,8 +165,8 @@ def _refusals_audited(work: Work, client_id: int, request: Request) -> Iterator[
         audit.record(
             work,
             "session.refused",
-            "client",
-            client_id,
+            "client" if client_id > 0 else "support",
+            abs(client_id),
             client.name if client is not None else "",
             reason=request.reason[:MAX_REASON],
             code=error.code,
@@ -177,7 +179,7 @@ def _refusals_audited(work: Work, client_id: int, request: Request) -> Iterator[
 
 
 def _add(
-    work: Work, client: JumpClient, request: Request, ticket: str, admission: Admission
+    work: Work, client: SessionHost, request: Request, ticket: str, admission: Admission
 ) -> JumpSession:
     now = work.now()
     latest = now + timedelta(hours=work.config.session_hours)
@@ -185,7 +187,8 @@ def _add(
     ports = work.config.session_ports if request.ports is None else request.ports
     session = JumpSession(
         id=secrets.token_hex(16),
-        client_id=client.id,
+        client_id=client.id if client.id > 0 else None,
+        guest_id=-client.id if client.id < 0 else None,
         client_name=client.name,
         client_external_id=client.external_id,
         user_id=work.actor.id if work.actor.kind is ActorKind.USER else None,
@@ -198,6 +201,7 @@ def _add(
         technician_ip=(request.technician_ip or work.actor.source_ip)[:64],
         capabilities=[capability.value for capability in request.capabilities],
         ports=list(ports) if Capability.FORWARD in request.capabilities else [],
+        targets=list(request.targets),
         keys=list(request.keys),
         vouched=request.open,
         ticket_hash=hash_of(ticket) if ticket else "",
@@ -219,6 +223,7 @@ def _add(
         capabilities=session.capabilities,
         ports=session.ports,
         ticket_id=session.ticket_id,
+        **({"targets": session.targets} if session.targets else {}),
     )
     policy_notices.started(work, session)
     _tell(work, session)
@@ -241,7 +246,7 @@ def _ticket_fault(
     return "technician" if who is not None and who != session.actor_id else ""
 
 
-def _opening(work: Work, session: JumpSession, client: JumpClient) -> Opening:
+def _opening(work: Work, session: JumpSession, client: SessionHost) -> Opening:
     return Opening(
         session_id=session.id,
         client_id=client.id,
@@ -267,11 +272,12 @@ def _terms(work: Work, session: JumpSession) -> Terms:
         open=session.vouched,
         capabilities=tuple(session.capabilities),
         ports=tuple(session.ports),
+        targets=tuple(session.targets),
         expires_at=session.expires_at.timestamp(),
         idle_seconds=config.session_idle_minutes * 60,
         record_bytes=config.session_recording_mb * 1024 * 1024,
         technician=session.actor,
-        notice=notice if config.session_notice else "",
+        notice=notice if config.session_notice and session.guest_id is None else "",
         ends=ends | {TIME_UP: ends.get(session.limit_code, ends[TIME_UP])},
         **policy_notices.warning(session, language),
     )
@@ -356,6 +362,28 @@ def end(work: Work, session_id: str, reason: str = "") -> JumpSession:
     return session
 
 
+def end_of_guest(
+    work: Work,
+    guest_id: int,
+    code: str,
+    *,
+    technician: int | None = None,
+    needs: Callable[[list[str]], bool] | None = None,
+) -> None:
+    """End the sessions on a guest; whoever asks has settled that they must.
+
+    technician: only his. needs: only those whose capabilities it says yes to.
+    """
+    living = select(JumpSession).where(
+        JumpSession.guest_id == guest_id, JumpSession.state != SessionState.ENDED
+    )
+    if technician is not None:
+        living = living.where(JumpSession.user_id == technician)
+    for session in work.session.scalars(living.with_for_update()):
+        if needs is None or needs(session.capabilities):
+            _end(work, session, code)
+
+
 def _end(work: Work, session: JumpSession, code: str, **detail: Any) -> None:
     if session.state == SessionState.ENDED:
         return
@@ -401,14 +429,18 @@ def doomed(work: Work, session_ids: Iterable[str]) -> dict[str, str]:
     over = policy_gate.out_of_hours(work, wanted)
     over |= dict.fromkeys(work.session.scalars(listing.of_disabled(wanted)), "session.revoked")
     found = select(
-        JumpSession.id, JumpSession.state, JumpSession.end_code, JumpClient.state
+        JumpSession.id,
+        JumpSession.state,
+        JumpSession.end_code,
+        JumpSession.guest_id,
+        JumpClient.state,
     ).outerjoin(JumpClient, JumpClient.id == JumpSession.client_id)
-    for session_id, state, code, client in work.session.execute(
+    for session_id, state, code, guest, client in work.session.execute(
         found.where(JumpSession.id.in_(wanted))
     ):
         if state == SessionState.ENDED:
             over[session_id] = code
-        elif client is None or client in FORBIDDING:
+        elif guest is None and (client is None or client in FORBIDDING):
             over[session_id] = FORBIDDING.get(client, "session.removed")
     return over
 
@@ -447,8 +479,7 @@ def _audit(work: Work, session: JumpSession, action: str, reason: str = "", **de
     audit.record(
         work,
         action,
-        "client",
-        session.client_id or 0,
+        *hosts.subject(session),
         session.client_name,
         reason=reason,
         session_id=session.id,

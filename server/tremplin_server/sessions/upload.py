@@ -56,7 +56,7 @@ def _signer() -> tuple[int, bytes]:
         signature = wire.b64decode(request.headers.get(SIGNATURE_HEADER, ""))
     except (ValueError, wire.WireError) as error:
         raise TremplinError("enrol.bad_proof") from error
-    if not 0 < client_id <= rest.MAX_ID or len(signature) != 64:
+    if not 0 < abs(client_id) <= rest.MAX_ID or len(signature) != 64:
         raise TremplinError("enrol.bad_proof")
     return client_id, signature
 

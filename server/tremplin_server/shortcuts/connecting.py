@@ -1,13 +1,18 @@
 """Opening an RDP Jump Shortcut: the `.rdp` file, and the way through a Jump Client.
 
-A computer is reached directly, or as the host of a Jump Client through a port that the
-technician's own ssh forwards: the bytes stay encrypted from his machine to the host.
+A computer is reached directly, or through a Jump Client: as its host, or beside it in its
+network. The technician's own ssh then forwards a port by way of the bastion, where the word
+`shortcut-5` means the client of that shortcut, in a session that reaches its computer and
+nothing else. The bytes stay encrypted from his machine to the client's host.
 """
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass
+
+from tremplin_agent import targets
 
 from tremplin_server.audit import service as audit
 from tremplin_server.clients import service as clients
@@ -17,13 +22,14 @@ from tremplin_server.errors import Conflict, Denied
 from tremplin_server.groups import service as groups
 from tremplin_server.permissions import Permission
 from tremplin_server.sessions import reach
-from tremplin_server.sessions.policy_gate import Asked, admit
+from tremplin_server.sessions.policy_gate import Asked, Item, admit
 from tremplin_server.shortcuts import service
 from tremplin_server.shortcuts.models import RdpShortcut
 
 RDP_PORT = 3389
 FIRST_PORT, PORTS = 33_900, 1000
 """Where the forwarded ports of the technician's machine are; one for each shortcut."""
+_WORD = re.compile(r"shortcut-([0-9]{1,9})", re.ASCII)
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _QUALITY = {
     "low": (1, 15),
@@ -48,8 +54,8 @@ class Connection:
 def connection(work: Work, number: int) -> Connection:
     """Return how the actor opens a shortcut; needs sessions.start, there and in its group.
 
-    Raises NotFound and Conflict: shortcut.client_gone, shortcut.not_its_host,
-    shortcut.port and bastion.off.
+    Raises NotFound and Conflict: shortcut.client_gone, shortcut.port,
+    shortcut.special_address and bastion.off.
     """
     work.actor.require(Permission.SESSIONS_START)
     shortcut = service.get(work, number)
@@ -82,7 +88,7 @@ def opened(work: Work, number: int, asked: Asked | None = None) -> Connection:
     found = connection(work, number)
     shortcut = found.shortcut
     asked = asked or Asked()
-    admit(work, shortcut.jump_policy_id, None, asked)
+    admit(work, shortcut.jump_policy_id, Item("shortcut", number, shortcut.name), asked)
     audit.record(
         work,
         "shortcut.opened",
@@ -115,19 +121,61 @@ def rdp_file(shortcut: RdpShortcut, address: str) -> str:
     return "".join(f"{line}\r\n" for line in lines)
 
 
-def _forward(work: Work, shortcut: RdpShortcut, local: int) -> str:
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What a session is granted that leads to a shortcut's computer: a port of the client's
+    own loopback, or one of another machine as `tremplin_agent.targets` writes it."""
+
+    client: JumpClient
+    ports: tuple[int, ...] = ()
+    targets: tuple[str, ...] = ()
+
+
+def number_in(word: str) -> int | None:
+    """Return the number of the shortcut that a word of the bastion means; None for others."""
+    found = _WORD.fullmatch(word.lower())
+    return int(found[1]) if found else None
+
+
+def passage(work: Work, number: int) -> Passage:
+    """Return the way of the actor through a Jump Client to a shortcut's computer.
+
+    Raises what `connection` raises, and Conflict (shortcut.direct) for one without a client.
+    """
+    work.actor.require(Permission.SESSIONS_START)
+    shortcut = service.get(work, number)
+    groups.require_item(work, shortcut, "start")
+    if not shortcut.through_client:
+        raise Conflict("shortcut.direct", name=shortcut.name)
+    return _passage(work, shortcut)
+
+
+def _passage(work: Work, shortcut: RdpShortcut) -> Passage:
     if shortcut.jumpoint_id is None:
         raise Conflict("shortcut.client_gone", name=shortcut.name)
     client = clients.get(work, shortcut.jumpoint_id)
     host, port = _target(shortcut.hostname)
-    if not _is_host_of(client, host):
-        raise Conflict("shortcut.not_its_host", hostname=shortcut.hostname, name=client.name)
-    if port not in work.config.session_ports:
-        raise Conflict("shortcut.port", port=port)
+    if _is_host_of(client, host):
+        if port not in work.config.session_ports:
+            raise Conflict("shortcut.port", port=port)
+        return Passage(client, ports=(port,))
+    address = targets.address_in(host)
+    if address is not None and targets.is_special(address) and not shortcut.vetted:
+        raise Conflict("shortcut.special_address", hostname=shortcut.hostname)
+    return Passage(client, targets=(targets.written(host, port),))
+
+
+def _forward(work: Work, shortcut: RdpShortcut, local: int) -> str:
+    way = _passage(work, shortcut)
+    there = way.targets[0] if way.targets else f"localhost:{way.ports[0]}"
     entrance = reach.bastion(work)
     jump = f"{work.actor.name}@{entrance.host}:{entrance.port}"
-    forward = f"127.0.0.1:{local}:localhost:{port}"
-    return shlex.join(["ssh", "-N", "-L", forward, "-J", jump, f"id-{client.id}"])
+    # The host proves the client's key, which the known hosts have under the client's names.
+    alias = f"HostKeyAlias=id-{way.client.id}"
+    forward = f"127.0.0.1:{local}:{there}"
+    return shlex.join(
+        ["ssh", "-N", "-o", alias, "-L", forward, "-J", jump, f"shortcut-{shortcut.id}"]
+    )
 
 
 def _target(text: str) -> tuple[str, int]:

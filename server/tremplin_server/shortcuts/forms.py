@@ -32,7 +32,9 @@ class RdpForm(FlaskForm):  # type: ignore[misc] # the package has no types
     jumpoint_id = IntegerField(
         _l("Number of the Jump Client to go through"),
         [Optional(), NumberRange(1, MAX_ID)],
-        description=_l("Empty connects directly. Through a Jump Client its own host is reached."),
+        description=_l(
+            "Empty connects directly. The Jump Client finds the name in its own network."
+        ),
     )
     rdp_username = StringField(_l("User name"), [Length(max=128)])
     domain = StringField(_l("Domain"), [Length(max=64)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tremplin_server.accounts.models import GOES_WITH_OWNER
@@ -27,6 +27,8 @@ class RdpShortcut(Owned, Model):
     """The Jump Client that the connection goes through; see `through_client`."""
     through_client: Mapped[bool] = mapped_column(default=False)
     """Whether one was chosen: when it is deleted, the shortcut does not become a direct one."""
+    vetted: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether an administrator wrote the host name: it may then be a special address."""
     quality: Mapped[str] = mapped_column(String(32), default="best_performance")
     console: Mapped[bool] = mapped_column(default=False)
     ignore_untrusted: Mapped[bool] = mapped_column(default=False)

@@ -17,7 +17,7 @@ from tremplin_server.permissions import Permission
 from tremplin_server.policies.refusal import PolicyRefusal
 from tremplin_server.sessions import policy_gate
 from tremplin_server.sessions.checks import MAX_REASON, MAX_TICKET_ID
-from tremplin_server.sessions.policy_gate import Asked
+from tremplin_server.sessions.policy_gate import Asked, Item
 from tremplin_server.shortcuts import connecting, service
 from tremplin_server.shortcuts.connecting import Connection
 from tremplin_server.shortcuts.forms import RdpForm
@@ -67,7 +67,9 @@ def show(number: int) -> ResponseReturnValue:
             shortcut=shortcut,
             group=groups.labels(work, [shortcut])[groups.value_of(shortcut)],
             way=_way(work, shortcut),
-            outlook=policy_gate.outlook(work, shortcut.jump_policy_id, None),
+            outlook=policy_gate.outlook(
+                work, shortcut.jump_policy_id, Item("shortcut", shortcut.id, shortcut.name)
+            ),
         )
 
 

@@ -104,6 +104,7 @@ def create(work: Work, values: Mapping[str, Any]) -> RdpShortcut:
         shared_group_id=owner.shared_group_id,
         owner_user_id=owner.owner_user_id,
         through_client=values.get("jumpoint_id") is not None,
+        vetted=work.actor.may(Permission.GROUPS_WRITE),
         created_at=now,
         updated_at=now,
         **{name: values[name] for name in EDITABLE if name in values},
@@ -132,6 +133,8 @@ def update(work: Work, number: int, changes: Mapping[str, Any]) -> RdpShortcut:
     moved = _move(work, shortcut, changes)
     if "jumpoint_id" in changes:
         shortcut.through_client = changes["jumpoint_id"] is not None
+    if {"hostname", "jumpoint_id"} & changed.keys() or work.actor.may(Permission.GROUPS_WRITE):
+        shortcut.vetted = work.actor.may(Permission.GROUPS_WRITE)
     for name, value in changed.items():
         setattr(shortcut, name, value)
     if changed or moved:

@@ -42,4 +42,12 @@ def test_lines_know_their_place_and_their_marks() -> None:
     assert [f'aria-rowindex="{101 + n}"' in row for n, row in enumerate(rows)] == [True, True]
     assert ["<i>old</i>" in row for row in rows] == [True, False]
     assert ['tabindex="0"' in row for row in rows] == [True, False]
-    assert all('href="/c/7"' in row and ">–</td>" in row for row in rows)
+    assert all('href="/c/7"' in row for row in rows)
+
+
+def test_what_has_no_state_says_what_it_is() -> None:
+    shortcut = Item("rdp", 3, Owner(1, None, ""), name="Desk")
+    words = lines.Words("Select", {}, {"rdp": "RDP shortcut"}, Markup())
+    made = lines.markup(page(shortcut), ["state", "tag"], words, lambda _item: "/", NOW)
+    assert '<span class="kind">RDP shortcut</span>' in made
+    assert ">–</td>" in made

@@ -14,6 +14,9 @@ const output = `${place}.new`;
 const templates = fileURLToPath(new URL("../templates", import.meta.url));
 const packages = createRequire(import.meta.url);
 
+/** How templates name icons: `icon('name')`, `empty(…, 'name')` and the picture of a macro. */
+const NAMED = /\b(?:icon\(|empty\(_\('[^']*'\), |picture=)'([a-z0-9-]+)'/g;
+
 /** Icons whose names stand in Python (console/administration.py, words.py) or in scripts. */
 const MORE_ICONS = [
   "activity-heartbeat", "alert-triangle", "check", "device-desktop-plus", "history", "key",
@@ -24,7 +27,7 @@ await rm(output, { recursive: true, force: true });
 await mkdir(output);
 await build({
   absWorkingDir: here,
-  entryPoints: ["console.ts", "items.ts", "terminal.ts", "files.ts", "player.ts"],
+  entryPoints: ["console.ts", "items.ts", "terminal.ts", "files.ts", "player.ts", "support.ts"],
   outdir: output,
   bundle: true,
   splitting: true,
@@ -67,13 +70,13 @@ function picturesAsFiles() {
   };
 }
 
-/** One file with the icons that the templates name: `icon('name')`. */
+/** One file with the icons that the templates name. */
 async function sprite() {
   const names = new Set(MORE_ICONS);
   for (const file of await readdir(templates, { recursive: true })) {
     if (!file.endsWith(".html")) continue;
     const text = await readFile(join(templates, file), "utf8");
-    for (const [, name] of text.matchAll(/\bicon\('([a-z0-9-]+)'/g)) names.add(name);
+    for (const [, name] of text.matchAll(NAMED)) names.add(name);
   }
   const symbols = await Promise.all([...names].sort().map(symbol));
   return `<svg xmlns="http://www.w3.org/2000/svg">${symbols.join("")}</svg>\n`;

@@ -6,6 +6,7 @@ import {
   ask,
   element,
   make,
+  mayStart,
   openedBefore,
   reason,
   Refused,
@@ -362,7 +363,7 @@ localTimes();
 // A page that is loaded again goes on where it was.
 if (openedBefore) {
   void attempt(() => begin(() => ask<Listing>(`${url("list")}?path=${encodeURIComponent(location.hash.slice(1))}`)));
-} else if (new URLSearchParams(location.search).has("start") && form.checkValidity()) {
+} else if (new URLSearchParams(location.search).has("start") && mayStart(form)) {
   // A Jump from the console asks for no reason first, unless the Jump Policy wants something.
   form.requestSubmit();
 }

@@ -118,3 +118,8 @@ export function typedInto(form: HTMLFormElement): Record<string, string> {
   if (code instanceof HTMLInputElement) code.value = "";
   return found;
 }
+
+/** Whether a session may start without another look at its form: nothing is asked there. */
+export function mayStart(form: HTMLFormElement): boolean {
+  return form.checkValidity() && !form.querySelector("[data-hold]");
+}

@@ -6,7 +6,7 @@ import { WebLinksAddon } from "@xterm/addon-web-links";
 import { Terminal } from "@xterm/xterm";
 import "@xterm/xterm/css/xterm.css";
 import { type Ending, Link } from "./link";
-import { element, mayAskAgain, say, sentence, typedInto } from "./page";
+import { element, mayAskAgain, mayStart, say, sentence, typedInto } from "./page";
 import { localTimes } from "./show";
 import "./sessions.css";
 import "./terminal.css";
@@ -219,4 +219,4 @@ function allowStyles(): void {
 
 localTimes();
 // A Jump from the console asks for no reason first, unless the Jump Policy wants something.
-if (new URLSearchParams(location.search).has("start") && form.checkValidity()) start();
+if (new URLSearchParams(location.search).has("start") && mayStart(form)) start();

@@ -1,6 +1,6 @@
 """Jump Policies: schedules, ticket ids, second factors, reasons, limits, who is told.
 
-Revision: 0050; follows: 0020
+Revision: 0050; follows: 0040
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0050"
-down_revision = "0020"
+down_revision = "0040"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,1 @@
+"""Support sessions: somebody who needs help lets a technician onto his computer."""
