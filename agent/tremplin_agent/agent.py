@@ -9,20 +9,18 @@ import ssl
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, Callable, Dict, Optional, Set, Union
 
-from tremplin_agent import __version__, wire
+from tremplin_agent import wire
 from tremplin_agent.codes import Code
 from tremplin_agent.control import Busy, Link, open_link
 from tremplin_agent.core.backoff import Backoff
-from tremplin_agent.core.identity import Identity, fingerprint, verify
+from tremplin_agent.core.identity import verify
 from tremplin_agent.core.lifecycle import Phase, Solitude
 from tremplin_agent.core.protocol import (
     CloseSession,
     Conversation,
     Drained,
-    Enrolment,
     HangUp,
     LetIn,
     OpenSession,
@@ -34,14 +32,14 @@ from tremplin_agent.core.protocol import (
     WakeNeighbours,
 )
 from tremplin_agent.installation import Installation
-from tremplin_agent.parameters import OVERRIDES
-from tremplin_agent.platform import here
+from tremplin_agent.introduction import host_facts, introduced, load_identity
+from tremplin_agent.passive import Resting
 from tremplin_agent.platform.networks import wake
 from tremplin_agent.recordings import Recordings, Server
-from tremplin_agent.reports import Reports, current_statistics
+from tremplin_agent.reports import Reports
 from tremplin_agent.sessions import Sessions
 from tremplin_agent.ssh.orders import Setup
-from tremplin_agent.store import Store, StoreError
+from tremplin_agent.store import Store
 from tremplin_agent.tls import NoAnswer, Untrusted, context
 
 DEFAULT_HEARTBEAT_SECONDS = 15
@@ -75,7 +73,8 @@ class Ending:
     wait: seconds before the next one. refused: what the server said when it refused.
     remove: the installation has to go. fault: why nothing came of the try. final:
     nothing more is to be heard on the connection. was_in: the server let us in.
-    confirmed: the server let us in, and ended the connection normally.
+    confirmed: the server let us in, and ended the connection normally. resting: a passive
+    agent left by itself.
     """
 
     wait: float = 0.0
@@ -85,6 +84,7 @@ class Ending:
     final: bool = True
     was_in: bool = False
     confirmed: bool = False
+    resting: bool = False
 
 
 class Agent:
@@ -94,7 +94,7 @@ class Agent:
         self._installation = installation
         self._store = store
         self._state = store.state()
-        self._identity = self._load_identity()
+        self._identity = load_identity(store)
         self._pin = bytes.fromhex(installation.ca_pin)
         # The jitter keeps agents apart; nobody gains by guessing it.
         self._backoff = Backoff(random.random)
@@ -102,6 +102,8 @@ class Agent:
         self._lost_at = time.monotonic()
         self._contact_saved_at = float("-inf")
         self._reports = Reports(store)
+        self._reporting = False
+        self._resting = Resting(self._settings)
         self._tls: Optional[ssl.SSLContext] = None
         self._in_since: Optional[float] = None
         self._leave_when_in = False
@@ -119,6 +121,10 @@ class Agent:
         """Why the agent decided to go, or nothing."""
         return self._state.reason
 
+    @property
+    def _server_key(self) -> bytes:
+        return wire.b64decode(self._state.server_key)
+
     # --- life -------------------------------------------------------------------------
 
     async def run(self) -> bool:
@@ -130,9 +136,11 @@ class Agent:
         self._welcomed = recordings.retry
         sending = asyncio.ensure_future(recordings.send_all(self._server))
         self._sessions = self._make_sessions(recordings)
+        await self._resting.start(self._state.client_id, self._server_key)
         try:
             return await self._stay()
         finally:
+            await self._resting.stop()
             await self._sessions.stop()
             sending.cancel()
 
@@ -141,7 +149,7 @@ class Agent:
             ending = await self.connect()
             if ending.remove or self._is_rejected(ending) or self._is_alone_too_long():
                 return True
-            await self._pause(ending.wait)
+            await self._pause(ending)
             if self._is_alone_too_long():
                 return True
 
@@ -170,13 +178,17 @@ class Agent:
                 return True
         return False
 
-    async def _pause(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
+    async def _pause(self, ending: Ending) -> None:
+        """Wait for the next connection, which a wake-up of the server makes due at once."""
+        until = time.monotonic() + ending.wait
         while True:
             left = until - time.monotonic()
             if left <= 0 or self._is_alone_too_long():
                 return
-            await asyncio.sleep(min(left, _WATCH_SECONDS))
+            if ending.resting and self._reports.switched:
+                return
+            if await self._resting.sleep(min(left, _WATCH_SECONDS)):
+                return
 
     def _is_rejected(self, ending: Ending) -> bool:
         """Whether a new agent was refused for good: it never was a client, so it goes."""
@@ -205,7 +217,8 @@ class Agent:
     async def connect(self, farewell: str = "") -> Ending:
         """Try the server's addresses in order; return how the first that answers ends."""
         ending = Ending()
-        facts = {} if self._state.client_id else await self._facts()
+        facts = {} if self._state.client_id else await host_facts(self._installation)
+        visit = self._resting.begins() and not farewell
         for url in self._installation.urls:
             try:
                 link = await open_link(url, await self._trust(url))
@@ -214,7 +227,9 @@ class Agent:
                 ending = self._after_fault(fault)
                 continue
             self._url = url
-            return await self._talk(link, self._myself(link, facts, farewell))
+            known = {**facts, "private_ip": link.private_ip}
+            me = introduced(self._installation, self._store, self._state, known)
+            return await self._talk(link, replace(me, farewell=farewell, visit=visit))
         return ending
 
     async def _trust(self, url: str) -> ssl.SSLContext:
@@ -232,21 +247,38 @@ class Agent:
         self._in_since = None
         watch = asyncio.ensure_future(self._watch(link, conversation))
         listen = asyncio.ensure_future(self._listen(link, conversation))
+        idle = asyncio.ensure_future(self._until_idle(conversation, bool(me.farewell)))
         try:
-            await asyncio.wait({watch, listen}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({watch, listen, idle}, return_when=asyncio.FIRST_COMPLETED)
+            if idle.done() and not listen.done() and not watch.done():
+                return await self._leave(link)
             if not listen.done():
                 log.warning("the server fell silent; dropping the connection")
                 link.abort()
             return await listen
         finally:
             self._link = None
-            for task in (watch, listen):
+            for task in (watch, listen, idle):
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
             await link.close()
             if self._in_since is not None:
                 self._contact(durable=True)
+
+    async def _until_idle(self, conversation: Conversation, goes: bool) -> None:
+        """Return when a passive agent may leave; one that goes for good waits for its answer."""
+        await self._resting.until_idle(
+            lambda: conversation.is_in,
+            lambda: goes or self._reporting or self._state.phase is Phase.REMOVING,
+            lambda: self._sessions is not None and self._sessions.are_open,
+        )
+
+    async def _leave(self, link: Link) -> Ending:
+        """Say the rest, and go to rest; the caller closes the connection."""
+        await self._report(link)
+        self._backoff.welcomed()
+        return Ending(self._resting.wait(), was_in=True, resting=True)
 
     def _wait_after_loss(self) -> float:
         """Return when to come back from a connection that ended without a word."""
@@ -261,6 +293,7 @@ class Agent:
         for action in conversation.opened():
             await self._do(link, action)
         async for frame in link.frames():
+            self._resting.heard()
             for action in conversation.received(frame):
                 ending = await self._do(link, action) or ending
             if ending is not None and ending.final:
@@ -276,11 +309,17 @@ class Agent:
             await link.send(action.message)
         elif isinstance(action, LetIn):
             self._let_in(link, action)
+            await self._resting.let_in(
+                self._settings, self._state.client_id, self._server_key, link.server_ip
+            )
             return Ending(was_in=True) if self._leave_when_in else None
         elif isinstance(action, SetProperties):
             changed = {k: v for k, v in action.properties.items() if k in self._settings}
             self._settings = {**self._settings, **changed}
             self._store.save_settings(self._settings, action.properties)
+            await self._resting.settings_changed(
+                self._settings, self._state.client_id, self._server_key
+            )
             await link.send(wire.Ack(id=action.command_id))
         elif isinstance(action, (OpenSession, CloseSession)):
             self._order_session(action)
@@ -376,7 +415,7 @@ class Agent:
 
     async def _server(self) -> Optional[Server]:
         """Return where to send recordings, or None while there is no server."""
-        if self._link is None or not self._state.client_id:
+        if not (self._link or (self._resting.passive and self._url)) or not self._state.client_id:
             return None
         return Server(self._url, await self._trust(self._url), self._state.client_id)
 
@@ -401,8 +440,13 @@ class Agent:
         return float(self._settings.get("heartbeat_seconds", DEFAULT_HEARTBEAT_SECONDS))
 
     async def _report(self, link: Link) -> None:
-        for message in await self._reports.due(link.private_ip, self._settings):
-            await link.send(message)
+        self._reporting = True
+        try:
+            more = self._resting.facts()
+            for message in await self._reports.due(link.private_ip, self._settings, more):
+                await link.send(message)
+        finally:
+            self._reporting = False
         stale = time.monotonic() - self._contact_saved_at > CONTACT_SECONDS
         self._contact(durable=stale)
 
@@ -412,58 +456,6 @@ class Agent:
         if durable:
             self._contact_saved_at = self._lost_at
             self._store.save_state(self._state)
-
-    # --- who this is ------------------------------------------------------------------
-
-    def _load_identity(self) -> Identity:
-        raw = self._store.private_key()
-        if raw is not None:
-            return Identity.from_raw(raw)
-        identity = Identity.generate()
-        self._store.save_private_key(identity.raw())
-        return identity
-
-    def _myself(self, link: Link, facts: Dict[str, Any], farewell: str) -> Self:
-        state, directory = self._state, self._installation.directory
-        known = {**facts, "private_ip": link.private_ip}
-        return Self(
-            version=__version__,
-            platform=self._installation.platform,
-            fingerprint=fingerprint(here.machine_id(), here.hardware(directory)),
-            ca_pin=self._pin,
-            client_id=state.client_id,
-            server_key=wire.b64decode(state.server_key),
-            enrolment=None if state.client_id else self._enrolment(known),
-            farewell=farewell,
-        )
-
-    async def _facts(self) -> Dict[str, Any]:
-        """Return what a new agent says of its host and of how it was installed.
-
-        Gathered before it connects: the server does not wait for a slow resolver.
-        """
-        installation = self._installation
-        installed_at = datetime.fromisoformat(installation.installed_at)
-        return {
-            **await current_statistics("", here.console_user()),
-            "install_dir": installation.install_dir,
-            "run_as": installation.user,
-            "scope": installation.scope,
-            "startup": installation.startup,
-            "installed_at": installed_at.timestamp(),
-        }
-
-    def _enrolment(self, facts: Dict[str, Any]) -> Enrolment:
-        key_info = self._store.key_info()
-        if key_info is None:
-            raise StoreError(f"{self._store.directory}: nothing to enrol with")
-        given = self._installation.parameters
-        return Enrolment(
-            installer_id=key_info.installer_id,
-            secret=key_info.secret,
-            overrides={p.wire_name: given[p.name] for p in OVERRIDES.values() if p.name in given},
-            facts=facts,
-        )
 
 
 async def _until_closed(link: Link) -> None:

@@ -54,6 +54,12 @@ class Link:
         address = self._connection.local_address
         return str(address[0]) if address else ""
 
+    @property
+    def server_ip(self) -> str:
+        """The address of the server's end."""
+        address = self._connection.remote_address
+        return str(address[0]) if address else ""
+
     async def send(self, message: wire.Message) -> None:
         """Send a message; a connection that is closed swallows it."""
         try:

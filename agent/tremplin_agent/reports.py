@@ -35,20 +35,32 @@ class Reports:
         self._due = float("-inf")
         self._console_user: Optional[str] = None
         self._disabled = False
+        self._more: Dict[str, Any] = {}
 
-    async def due(self, private_ip: str, settings: Dict[str, Any]) -> List[wire.AgentMessage]:
-        """Return the messages to send now. settings: those of the server's welcome."""
+    @property
+    def switched(self) -> bool:
+        """Whether the Jump Client was disabled or enabled since the server heard of it."""
+        return self._store.is_disabled != self._disabled
+
+    async def due(
+        self, private_ip: str, settings: Dict[str, Any], more: Dict[str, Any]
+    ) -> List[wire.AgentMessage]:
+        """Return the messages to send now. settings: those of the server's welcome.
+
+        more: what statistics have beside those of the host; they are due when it changed.
+        """
         found: List[wire.AgentMessage] = []
         now = time.monotonic()
         user = here.console_user()
-        if now >= self._due:
+        if now >= self._due or more != self._more:
+            self._more = more
             every = float(settings.get("statistics_seconds", DEFAULT_STATISTICS_SECONDS))
             self._due = now + every * (0.9 + 0.2 * random.random())  # noqa: S311 - only spreads load
-            found.append(wire.Statistics(await current_statistics(private_ip, user)))
+            found.append(wire.Statistics({**await current_statistics(private_ip, user), **more}))
         elif user != self._console_user:
             found.append(wire.UserChanged(user))
         self._console_user = user
-        if self._store.is_disabled != self._disabled:
+        if self.switched:
             self._disabled = not self._disabled
             found.append(wire.Disabled() if self._disabled else wire.Enabled())
         return found

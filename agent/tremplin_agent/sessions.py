@@ -68,6 +68,11 @@ class Sessions:
         self._watch: Optional[asyncio.Task[None]] = None
         store.save_sessions([])
 
+    @property
+    def are_open(self) -> bool:
+        """Whether there is any session."""
+        return bool(self._open)
+
     def open(self, order: OpenSession, url: str, heartbeat: float) -> None:
         """Start a session, or tell the server why not. url: base URL of the server."""
         refusal = self._refusal(order.session_id)

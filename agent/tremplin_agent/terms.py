@@ -18,6 +18,16 @@ class Capability(str, Enum):
     FORWARD = "forward"
 
 
+class FileCapability(str, Enum):
+    """One direction of `Capability.SFTP`; the terms of a session grant it in its place.
+
+    An agent that knows neither name lets no files through.
+    """
+
+    DOWNLOAD = "sftp.download"
+    UPLOAD = "sftp.upload"
+
+
 GRANT_OF: Dict[str, Grant] = {
     Capability.SHELL.value: Grant.SHELL,
     Capability.EXEC.value: Grant.SHELL,
@@ -33,12 +43,12 @@ class Terms:
 
     keys: OpenSSH public keys (`ssh-ed25519 AAAA…`) that may sign in. open: whoever comes
     through the tunnel is let in without a key, because the server vouches for him.
-    capabilities: `Capability` values. ports: TCP ports of the host's loopback that may be
-    forwarded to. targets: other machines' ports that may be forwarded to as well, as
-    `tremplin_agent.targets` writes them. expires_at: seconds since 1970. idle_seconds:
-    without a byte the session ends; 0 for never. record_bytes: most bytes that the recording
-    of a terminal may have; 0 for none. technician: who it is, for the notice and the
-    environment. notice: what to write to the terminals of the host at the start; empty for
+    capabilities: `Capability` and `FileCapability` values. ports: TCP ports of the host's
+    loopback that may be forwarded to. targets: other machines' ports that may be forwarded to
+    as well, as `tremplin_agent.targets` writes them. expires_at: seconds since 1970.
+    idle_seconds: without a byte the session ends; 0 for never. record_bytes: most bytes that
+    the recording of a terminal may have; 0 for none. technician: who it is, for the notice and
+    the environment. notice: what to write to the terminals of the host at the start; empty for
     nothing. ends: what to tell the technician when the session ends, by the code of the end,
     in his language. warning: what to tell him `warn_seconds` before `expires_at`; empty for
     nothing.

@@ -28,7 +28,7 @@ import re
 import shlex
 import sys
 
-CONNECTED = ("online",)
+CONNECTED = ("online", "resting")
 KEEPALIVE_SECONDS = 30
 
 

@@ -299,7 +299,7 @@ def reconcile(tgt="*", tgt_type="glob", jump_group=None, tag=None, delete=False,
 
 def online(tgt="*", tgt_type="glob"):
     """
-    Fail unless every minion of the target has a record that is connected.
+    Fail unless every minion of the target has a record that is connected, or rests.
 
     CLI Example:
 
@@ -309,7 +309,7 @@ def online(tgt="*", tgt_type="glob"):
     """
     keys = sorted(_keys(tgt, tgt_type))
     states = {key: _states(_look(key)) for key in keys}
-    away = {k: s for k, s in states.items() if not s or set(s) - {"online", "disabled"}}
+    away = {k: s for k, s in states.items() if not s or set(s) - {"online", "resting", "disabled"}}
     if away or not keys:
         listed = ", ".join(f"{key}: {' '.join(s) or 'no record'}" for key, s in away.items())
         raise SaltRunnerError("not online: " + (listed or "no minion matches"))

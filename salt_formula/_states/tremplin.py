@@ -89,8 +89,8 @@ def record_present(name, **properties):
         Declared key of the machine.
     properties
         name_on_server, tag, comments, jump_group, jump_policy, session_policy,
-        attended_session_policy, unattended_session_policy, max_offline_minutes, ephemeral,
-        pinned_forever.
+        attended_session_policy, unattended_session_policy, connection_type (active or passive),
+        max_offline_minutes, ephemeral, pinned_forever.
     """
     wanted = {k: v for k, v in properties.items() if not k.startswith("__") and v is not None}
     if "name_on_server" in wanted:

@@ -40,7 +40,7 @@ from tremplin_server.accounts import key_api, tokens
 from tremplin_server.audit import api as audit
 from tremplin_server.clients import bulk_api as clients
 from tremplin_server.clock import Clock, SystemClock
-from tremplin_server.config import Config, stated
+from tremplin_server.config import Config, origins, stated
 from tremplin_server.db import Database, Publisher, SilentPublisher, db, prepare_engine
 from tremplin_server.errors import Denied, TremplinError, Unavailable
 from tremplin_server.gateway import http as probes
@@ -53,8 +53,9 @@ from tremplin_server.policies import api as policies
 from tremplin_server.sessions import api as sessions
 from tremplin_server.sessions import approval_api, hosts, reach_api
 from tremplin_server.sessions.upload import uploads
+from tremplin_server.settings import api as settings
+from tremplin_server.settings.overlay import EXTENSION as OVERLAY
 from tremplin_server.settings.overlay import Overlay
-from tremplin_server.settings.pages import OVERLAY
 from tremplin_server.shortcuts import api as shortcuts
 from tremplin_server.status import api as status
 from tremplin_server.support import api as support
@@ -126,6 +127,7 @@ def _register_features(app: Flask) -> None:
         reach_api.ssh_config,
         reach_api.bastion,
         approval_api.blp,
+        settings.blp,
         audit.blp,
         status.blp,
         support.blp,
@@ -169,7 +171,7 @@ def _open_database(app: Flask, config: Config, clock: Clock, publisher: Publishe
     with app.app_context():
         engine = db.engine
     prepare_engine(engine)
-    overlay = Overlay(engine, stated(os.environ))
+    overlay = Overlay(engine, stated(os.environ), origins(os.environ))
     app.extensions[OVERLAY] = overlay
     app.extensions[rest.EXTENSION] = Database(engine, clock, config, publisher, overlay)
 

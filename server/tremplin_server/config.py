@@ -49,6 +49,8 @@ class Config:
     language: str = "en"
     heartbeat_seconds: int = 15
     statistics_seconds: int = 300
+    check_in_seconds: int = 900
+    wake_port: int = 8024
     lost_days: int = 15
     delete_days: int = 180
     uninstalled_records: str = "keep"
@@ -133,6 +135,8 @@ _AT_LEAST = {
     "http_threads": 1,
     "heartbeat_seconds": 1,
     "statistics_seconds": 5,
+    "check_in_seconds": 5,
+    "wake_port": 1024,
     "lost_days": 1,
     "delete_days": 15,
     "session_hours": 1,
@@ -144,10 +148,16 @@ _AT_LEAST = {
     "bastion_port": 1,
     "smtp_port": 1,
 }
-_AT_MOST = {"password_length": 128, "password_strength": 4, "password_history": 24}
-MAX_COUNT = 1_000_000
-"""What a setting that counts something may be at most."""
 _MAX_PORT = 65535
+_AT_MOST = {
+    "password_length": 128,
+    "password_strength": 4,
+    "password_history": 24,
+    "check_in_seconds": 86_400,
+    "wake_port": _MAX_PORT,
+}
+MAX_COUNT = 1_000_000
+"""What a setting that counts something may be at most, unless `most` says less."""
 _SENDER = re.compile(r"[^\r\n<>@]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+")
 _ROLES = ("administrator", "technician", "auditor")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -171,16 +181,29 @@ def load(environment: Mapping[str, str], file: Path | None = None) -> Config:
     return config
 
 
-def stated(environment: Mapping[str, str]) -> frozenset[str]:
-    """Return the names that the configuration's file or the environment states."""
+def origins(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return where each name that is stated comes from: `file`, or `environment`, which wins."""
     path = environment.get(FILE_VARIABLE)
     file = _from_file(Path(path)) if path else {}
-    return frozenset({*file, *_from_environment(environment)})
+    return {
+        **dict.fromkeys(file, "file"),
+        **dict.fromkeys(_from_environment(environment), "environment"),
+    }
+
+
+def stated(environment: Mapping[str, str]) -> frozenset[str]:
+    """Return the names that the configuration's file or the environment states."""
+    return frozenset(origins(environment))
 
 
 def least(name: str) -> int:
     """Return the least value that a number of the configuration takes."""
     return _AT_LEAST.get(name, 0)
+
+
+def most(name: str) -> int:
+    """Return the greatest value that a number of the settings takes."""
+    return _AT_MOST.get(name, MAX_COUNT)
 
 
 def _wrong(detail: str) -> TremplinError:

@@ -39,6 +39,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (rf"Length must be between {_N} and {_N}\.", r"De \1 à \2 caractères."),
         (rf"Length must be {_N}\.", r"Exactement \1 caractères."),
         (rf"Must be at least {_N}\.", r"Au moins \1."),
+        (rf"Must be at most {_N}\.", r"Au plus \1."),
         (rf"Must be greater than or equal to {_N}\.", r"Au moins \1."),
         (rf"Must be less than or equal to {_N}\.", r"Au plus \1."),
         (

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.bench import figures, noticing, pages, real, scale, sessions
+from tests.bench import figures, noticing, pages, passive, real, scale, sessions
 from tests.bench.bench import Bench, Runner, Skipped
 from tests.bench.figures import Figure
 from tests.bench.fleet import raise_file_limit
@@ -31,6 +31,7 @@ BENCHES: dict[str, Runner] = {
     "back": scale.back,
     "sqlite": scale.sqlite,
     "postgres": scale.postgresql,
+    "passive": passive.check_ins,
     "sessions": sessions.sqlite,
     "sessions-postgres": sessions.postgresql,
     "console": pages.sqlite,

@@ -212,6 +212,8 @@ class SimulatedAgent:
         self.label, self.number, self.client_id = label, number, client_id
         self.link: Link | None = None
         self.settled = asyncio.Event()
+        self.visit = False
+        """Whether it is a passive one that checks in."""
         self._door, self._report, self._enrolment = door, report, enrolment
         self._identity = identity(label, number)
         self._backoff = Backoff(random.random)
@@ -297,6 +299,7 @@ class SimulatedAgent:
             client_id=self.client_id,
             server_key=self._server_key,
             enrolment=self._enrolment,
+            visit=self.visit,
         )
         self._conversation = Conversation(me, self._identity, verify)
         self._carry_out(self._conversation.opened())

@@ -27,8 +27,11 @@ def group(engine: Engine) -> int:
         return made.scalar_one()
 
 
-def clients(engine: Engine, label: str, count: int) -> tuple[int, ...]:
-    """Insert `count` offline records whose keys the agents of `label` hold; return their ids."""
+def clients(engine: Engine, label: str, count: int, **columns: object) -> tuple[int, ...]:
+    """Insert `count` offline records whose keys the agents of `label` hold; return their ids.
+
+    columns: values that differ from those of an ordinary record.
+    """
     owner, now = group(engine), datetime.now(UTC)
     rows = [
         {
@@ -43,6 +46,7 @@ def clients(engine: Engine, label: str, count: int) -> tuple[int, ...]:
             "created_at": now,
             "updated_at": now,
             "last_seen": now,
+            **columns,
         }
         for number in range(count)
     ]

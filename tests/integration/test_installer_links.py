@@ -62,6 +62,20 @@ def test_a_link_needs_no_account(app: Flask, database: Database, installer: Inst
     assert "Lab" not in page.text
 
 
+def test_the_link_of_an_msi_gives_the_command(app: Flask, database: Database) -> None:
+    with database.work(SYSTEM) as work:
+        group = groups.create(work, name="Windows")
+        made = service.create(work, {"jump_group_id": group.id, "platform": "windows-64-msi"})
+        path = links.path(work, made.installer)
+    page = Browser(app.test_client()).get(path)
+    assert f"KEY_INFO={made.key_info}" in page.text
+    assert page.headers["Cache-Control"] == "no-store"
+    assert "Windows" not in page.text
+    with database.work(SYSTEM) as work:
+        service.revoke(work, made.installer.id)
+    assert made.key_info not in Browser(app.test_client()).get(path).text
+
+
 def test_a_wrong_link_leads_nowhere(app: Flask, database: Database, installer: Installer) -> None:
     path = path_of(database, installer)
     visitor = Browser(app.test_client())

@@ -8,18 +8,20 @@ from typing import Any
 
 import pyotp
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
+from tremplin_agent.terms import Capability
 from tremplin_server.accounts import totp
 from tremplin_server.accounts.models import User
 from tremplin_server.audit.models import AuditEvent
 from tremplin_server.clients import service as clients
+from tremplin_server.clients.models import JumpClient
 from tremplin_server.db import Database
 from tremplin_server.errors import Denied, Invalid, TremplinError
 from tremplin_server.groups import service as groups
 from tremplin_server.mail.models import Mail
 from tremplin_server.permissions import Actor, system_actor
 from tremplin_server.policies import changes
-from tremplin_server.policies.models import JumpPolicy
+from tremplin_server.policies.models import JumpPolicy, SessionPolicy
 from tremplin_server.policies.refusal import PolicyRefusal
 from tremplin_server.sessions import listing, policy_gate, service
 from tremplin_server.sessions.models import Front, JumpSession
@@ -371,3 +373,55 @@ def test_a_start_by_the_api_is_told_what_is_missing(stage: Stage, agent: Agent, 
 def test_the_outsider_changes_no_policy(database: Database, people: People) -> None:
     with database.work(people.outsider) as work, pytest.raises(Denied):
         changes.update(work, JumpPolicy, 1, {"ticket_id_required": False})
+
+
+# --- session policies -------------------------------------------------------------------
+
+
+def permit(stage: Stage, agent: Agent, field: str = "unattended", **rules: Any) -> int:
+    """Give the Jump Client a session policy and return its id."""
+    with stage.database.work(system_actor()) as work:
+        policy = changes.create(work, SessionPolicy, {"display_name": "Narrow", **rules})
+        clients.update(work, agent.client_id, {f"{field}_session_policy_id": policy.id})
+        return policy.id
+
+
+def test_a_session_policy_narrows_what_a_session_gets(
+    stage: Stage, agent: Agent, technician: Actor
+) -> None:
+    number = permit(
+        stage, agent, allow_shell=False, allow_upload=False, record=False, idle_minutes=5
+    )
+    with stage.database.work(technician) as work:
+        opening = service.start_here(work, agent.client_id, ASKED, WORKER)
+    terms = opening.terms
+    assert terms.capabilities == ("exec", "sftp.download", "forward")
+    assert (terms.record_bytes, terms.idle_seconds) == (0, 300)
+    made = session(stage, opening.session_id)
+    assert (made.session_policy_id, made.recorded) == (number, False)
+    assert events(stage)[-1].detail["capabilities"] == list(terms.capabilities)
+    with pytest.raises(Denied) as caught:
+        start(stage, agent, technician, capabilities=(Capability.SHELL,))
+    assert caught.value.code == "session.not_granted"
+    assert events(stage)[-1].detail["code"] == "session.not_granted"
+
+
+def test_another_session_policy_counts_while_somebody_is_signed_in_there(
+    stage: Stage, agent: Agent, technician: Actor
+) -> None:
+    permit(stage, agent, "attended", allow_forward=False)
+    assert "forward" in start(stage, agent, technician).capabilities
+    with stage.database.work(system_actor()) as work:
+        work.session.execute(update(JumpClient).values(console_user="zoe"))
+    assert "forward" not in start(stage, agent, technician).capabilities
+
+
+def test_the_api_of_session_policies(api: Api) -> None:
+    body = {"display_name": "Look only", "allow_shell": False, "record": False, "idle_minutes": 10}
+    made = api.post("/session-policy", body).json
+    assert {name: made[name] for name in body} == body
+    assert made["allow_exec"] is True
+    changed = api.patch(f"/session-policy/{made['id']}", {"allow_exec": False}).json
+    assert (changed["allow_exec"], changed["allow_shell"]) == (False, False)
+    wrong = api.patch(f"/session-policy/{made['id']}", {"idle_minutes": 1441, "record": "no"})
+    assert set(wrong.json["errors"]) == {"idle_minutes", "record"}

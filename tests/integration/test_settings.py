@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from flask import Flask
 from sqlalchemy import select
 from tremplin_server.app import create_app
 from tremplin_server.audit.models import AuditEvent
-from tremplin_server.config import Config, stated
+from tremplin_server.config import Config, origins, stated
 from tremplin_server.db import Database
 from tremplin_server.errors import Conflict, Denied, Invalid
 from tremplin_server.permissions import system_actor
 from tremplin_server.settings import service
+from tremplin_server.settings.overlay import EXTENSION as OVERLAY
 from tremplin_server.settings.overlay import Overlay
-from tremplin_server.settings.pages import OVERLAY
 
 from tests.conftest import dispose
 from tests.integration.test_pages import Browser
-from tests.personas import People
+from tests.personas import People, api_of
 
 NOTHING: frozenset[str] = frozenset()
 
@@ -75,6 +77,59 @@ def test_who_may(database: Database, people: People) -> None:
             service.settings(work, NOTHING)
 
 
+def test_where_a_value_comes_from() -> None:
+    assert origins({"TREMPLIN_LOST_DAYS": "20"}) == {"lost_days": "environment"}
+
+
+def test_a_file_and_the_environment_over_it(tmp_path: Path) -> None:
+    file = tmp_path / "tremplin.toml"
+    file.write_text("lost_days = 20\ndelete_days = 90\n")
+    found = origins({"TREMPLIN_CONFIG": str(file), "TREMPLIN_LOST_DAYS": "30"})
+    assert found == {"lost_days": "environment", "delete_days": "file"}
+
+
+def test_the_api(app: Flask, database: Database) -> None:
+    api = api_of(app, "chief")
+    found = {row["name"]: row for row in api.get("/setting").json}
+    assert set(found) == set(service.NAMES)
+    assert found["lost_days"] == {
+        "name": "lost_days",
+        "type": "integer",
+        "value": 15,
+        "default": 15,
+        "minimum": 1,
+        "maximum": 1_000_000,
+        "choices": None,
+        "source": "default",
+        "fixed": False,
+    }
+    answer = api.patch("/setting", {"lost_days": 40, "uninstalled_records": "remove"})
+    assert answer.status_code == 200
+    found = {row["name"]: row for row in answer.json}
+    assert (found["lost_days"]["value"], found["lost_days"]["source"]) == (40, "database")
+    assert found["uninstalled_records"]["choices"] == ["keep", "remove"]
+    for body in ({"lost_days": 0}, {"lost_days": "40"}, {"uninstalled_records": "burn"}):
+        refused = api.patch("/setting", body)
+        assert (refused.status_code, list(refused.json["errors"])) == (422, list(body))
+    overlay = app.extensions[OVERLAY]
+    overlay.fixed, overlay.origins = frozenset({"delete_days"}), {"delete_days": "environment"}
+    refused = api.patch("/setting", {"delete_days": 99})
+    assert (refused.status_code, refused.json["code"]) == (409, "setting.fixed")
+    fixed = {row["name"]: row for row in api.get("/setting").json}["delete_days"]
+    assert (fixed["fixed"], fixed["source"]) == (True, "environment")
+    with database.work(system_actor()) as work:
+        told = select(AuditEvent.actor_name).where(AuditEvent.action == "setting.changed")
+        assert set(work.session.scalars(told)) == {"chief"}
+
+
+def test_the_api_for_others(app: Flask) -> None:
+    reader = api_of(app, "reader", perm_command="read_only")
+    assert reader.get("/setting").status_code == 200
+    assert reader.patch("/setting", {"lost_days": 40}).status_code == 403
+    outsider = api_of(app, "nobody", perm_command="deny")
+    assert outsider.get("/setting").status_code == 403
+
+
 def test_the_page(app: Flask, database: Database, people: People) -> None:
     page = "/login/jump-clients/settings"
     administrator = Browser(app.test_client())
@@ -84,12 +139,16 @@ def test_the_page(app: Flask, database: Database, people: People) -> None:
         "lost_days": "40",
         "delete_days": "90",
         "statistics_seconds": "60",
+        "check_in_seconds": "1800",
+        "wake_port": "8025",
         "uninstalled_records": "keep",
         "limit_clients": "0",
         "limit_active_clients": "0",
         "limit_technicians": "7",
+        "session_starts_at_once": "20",
     }
     assert administrator.post(page, page, **{**body, "delete_days": "3"}).status_code == 422
+    assert administrator.post(page, page, **{**body, "wake_port": "65536"}).status_code == 422
     assert administrator.post(page, page, **body).status_code == 302
     assert 'value="90"' in administrator.get(page).text
     with database.work(system_actor()) as work:

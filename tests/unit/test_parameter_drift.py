@@ -42,6 +42,7 @@ def test_the_role_knows_no_parameter_that_the_table_lacks() -> None:
         "tremplin_state",
         "tremplin_allow_downgrade",
         "tremplin_allow_reboot",
+        "tremplin_connection_type",
         "tremplin_key_minutes",
         "tremplin_wait_timeout",
         "tremplin_reason",

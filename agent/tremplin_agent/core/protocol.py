@@ -58,7 +58,7 @@ class Self:
     enrolment. ca_pin: what the TLS connection was pinned to, empty without a pin.
     enrolment: set when client_id is 0. farewell: `UninstallReason` value of an agent
     that connects to say that it is gone. attendance: set for a customer's client, which is
-    no Jump Client.
+    no Jump Client. visit: a passive agent that only checks in.
     """
 
     version: str
@@ -69,6 +69,7 @@ class Self:
     server_key: bytes = b""
     enrolment: Optional[Enrolment] = None
     farewell: str = ""
+    visit: bool = False
     attendance: Optional[Attendance] = None
 
 
@@ -207,6 +208,7 @@ class Conversation:
                     platform=me.platform,
                     fingerprint=me.fingerprint,
                     client_id=me.client_id,
+                    visit=int(me.visit),
                 )
             )
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Awaitable, List, Optional, Union
+from typing import Any, Awaitable, List, Optional, Type, Union
 
 import asyncssh
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -13,8 +13,8 @@ from tremplin_agent import __version__, targets
 from tremplin_agent.core.identity import Identity
 from tremplin_agent.ssh import beyond
 from tremplin_agent.ssh.commands import NO_FILES, Commands, refuse
-from tremplin_agent.ssh.files import system_files
-from tremplin_agent.terms import Capability, Terms
+from tremplin_agent.ssh.files import one_way, system_files
+from tremplin_agent.terms import Capability, FileCapability, Terms
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 WINDOW = 4 * 1024 * 1024
@@ -98,6 +98,16 @@ def _no_files(channel: asyncssh.SSHServerChannel[bytes]) -> asyncssh.SFTPServer:
     return asyncssh.SFTPServer(channel)
 
 
+def _files(terms: Terms) -> Optional[Type[asyncssh.SFTPServer]]:
+    """Return what serves the files that the terms allow; nothing where they allow none."""
+    granted = terms.capabilities
+    if Capability.SFTP.value in granted:
+        return system_files()
+    reads = FileCapability.DOWNLOAD.value in granted
+    writes = FileCapability.UPLOAD.value in granted
+    return one_way(system_files(), reads=reads, writes=writes) if reads or writes else None
+
+
 def host_key(identity: Identity) -> asyncssh.SSHKey:
     """Return the agent's identity as an SSH host key."""
     key = Ed25519PrivateKey.from_private_bytes(identity.raw())
@@ -120,7 +130,6 @@ async def serve(
     """
     # It would log every command, and a command may hold a password.
     logging.getLogger("asyncssh").setLevel(logging.WARNING)
-    files = Capability.SFTP.value in terms.capabilities
     return await asyncssh.connect_reverse(
         "technician",
         22,
@@ -130,7 +139,7 @@ async def serve(
         server_host_keys=[key],
         server_version=f"Tremplin_{__version__}",
         process_factory=commands.serve,
-        sftp_factory=system_files() if files else _no_files,
+        sftp_factory=_files(terms) or _no_files,
         allow_scp=False,
         encoding=None,
         line_editor=False,

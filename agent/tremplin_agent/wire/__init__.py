@@ -80,6 +80,7 @@ from tremplin_agent.wire.support import (
     normal_key,
     shown_key,
 )
+from tremplin_agent.wire.wake import WakeUp, wake_bytes
 
 __all__ = [
     "AGENT_MESSAGES",
@@ -134,6 +135,7 @@ __all__ = [
     "Uninstalled",
     "UserChanged",
     "WakeOnLan",
+    "WakeUp",
     "Welcome",
     "WireError",
     "attend_bytes",
@@ -147,4 +149,5 @@ __all__ = [
     "proof_bytes",
     "recording_bytes",
     "shown_key",
+    "wake_bytes",
 ]

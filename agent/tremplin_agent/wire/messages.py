@@ -11,7 +11,10 @@ from tremplin_agent.wire import support
 
 @dataclass(frozen=True)
 class Hello:
-    """First frame of an agent. client_id is 0 for an agent that has not enrolled."""
+    """First frame of an agent. client_id is 0 for an agent that has not enrolled.
+
+    visit: 1 for a passive agent that only checks in and leaves again; see `Statistics`.
+    """
 
     TYPE = "hello"
     protocol: int
@@ -19,6 +22,7 @@ class Hello:
     platform: str
     fingerprint: str
     client_id: int = 0
+    visit: int = 0
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,11 @@ class Ack:
 
 @dataclass(frozen=True)
 class Statistics:
-    """What the host looks like now; keys are those of `STATISTICS_FIELDS`."""
+    """What the host looks like now; keys are those of `STATISTICS_FIELDS`.
+
+    A passive agent adds `listening`: where it can be woken, as `port` (0 for nowhere),
+    `addresses` of the host, and `fault`: why it does not listen.
+    """
 
     TYPE = "statistics"
     values: Dict[str, Any]

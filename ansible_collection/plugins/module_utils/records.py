@@ -15,6 +15,7 @@ PLAIN = (
     "name",
     "tag",
     "comments",
+    "connection_type",
     "max_offline_minutes",
     "ephemeral",
     "pinned_forever",
@@ -29,6 +30,7 @@ PROPERTY_OPTIONS = dict(
     session_policy=dict(type="str"),
     attended_session_policy=dict(type="str"),
     unattended_session_policy=dict(type="str"),
+    connection_type=dict(type="str", choices=["active", "passive"]),
     max_offline_minutes=dict(type="int"),
     ephemeral=dict(type="bool"),
 )

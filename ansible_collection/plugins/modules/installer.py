@@ -81,6 +81,13 @@ options:
     description: Code name of the session policy while nobody is present; it wins over
       O(session_policy).
     type: str
+  connection_type:
+    description:
+      - V(active) keeps a connection to the server.
+      - V(passive) checks in at intervals, and listens for the server's call when a session is
+        asked for.
+    type: str
+    choices: [active, passive]
   max_offline_minutes:
     description: Minutes offline after which a Jump Client is removed; 0 follows the site.
     type: int

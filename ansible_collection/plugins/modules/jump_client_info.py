@@ -87,7 +87,8 @@ options:
   wait_for:
     description:
       - State that every one of O(ids) and O(external_ids) must reach before the module returns.
-      - V(connected) is V(online), or V(disabled) by the user of the host.
+      - V(connected) is V(online), V(resting) of a passive one, or V(disabled) by the user of the
+        host.
     type: str
     choices: [connected, online, offline, uninstalled]
   wait_timeout:
@@ -300,7 +301,15 @@ def main():
             operating_system=dict(type="str"),
             state=dict(
                 type="str",
-                choices=["pending", "online", "offline", "disabled", "uninstalled", "removing"],
+                choices=[
+                    "pending",
+                    "online",
+                    "resting",
+                    "offline",
+                    "disabled",
+                    "uninstalled",
+                    "removing",
+                ],
             ),
             search=dict(type="str"),
             installers=dict(type="bool", default=False),

@@ -20,8 +20,9 @@ INSTALL, REINSTALL, REMOVE = "install", "reinstall", "remove"
 LEAVING = ("uninstalled", "removing")
 """States of a record whose host half is gone, or about to go."""
 
-CONNECTED = ("online", "disabled")
-"""States of a record whose agent is connected; who disabled it is on the host, and obeyed."""
+CONNECTED = ("online", "resting", "disabled")
+"""States of a record whose agent is connected, or checks in as a passive one does; who disabled
+it is on the host, and obeyed."""
 
 LAYOUT = ("user", "scope", "startup")
 WINDOWS = "windows-64-msi"

@@ -96,13 +96,23 @@ def show_client(site: Site, client: str, as_json: bool) -> None:
 @click.option("--comments")
 @click.option("--external-id", help="Declared key; an empty one takes it away.")
 @click.option("--group", help="user:<name>, jumpgroup:<code name> or a group's name.")
+@click.option(
+    "--active/--passive",
+    "active",
+    default=None,
+    help="Keep a connection, or check in at intervals and be woken.",
+)
 @click.option("--max-offline-minutes", type=int, help="0 follows the site.")
 @click.option("--ephemeral/--no-ephemeral", default=None, help="Removed after 5 minutes offline.")
 @click.option("--pin/--unpin", "pinned_forever", default=None, help="Never removed for absence.")
 @pass_site
-def update(site: Site, /, client: str, group: str | None, **given: Any) -> None:
+def update(
+    site: Site, /, client: str, group: str | None, active: bool | None, **given: Any
+) -> None:
     """Change properties; what is not given stays."""
     changes = {k: v for k, v in given.items() if v is not None}
+    if active is not None:
+        changes["connection_type"] = "active" if active else "passive"
     with site.work() as work:
         found = _named(work, client)
         service.update(work, found.id, {**changes, **_scope(work, group)})

@@ -11,7 +11,7 @@ from tremplin_server.clients.models import JumpClient, Tombstone, TombstoneKind,
 from tremplin_server.db import Work
 from tremplin_server.permissions import Permission
 
-_IN_STEP = (State.ONLINE, State.UNINSTALLED)
+_IN_STEP = (State.ONLINE, State.RESTING, State.UNINSTALLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Drift:
     """Every difference; all empty when host list and server agree.
 
     missing: declared keys without a record. unexpected: records of the scope that the
-    list lacks. not_online: listed, neither online nor uninstalled. uninstalled: listed,
+    list lacks. not_online: listed, neither online, resting nor uninstalled. uninstalled: listed,
     but their host removed the agent. waiting_removal: deleted, not confirmed by the host.
     """
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from sqlalchemy import Select, or_, select, text
+from sqlalchemy import Select, or_, select
 from sqlalchemy.exc import IntegrityError
 from tremplin_agent import wire
 
@@ -24,9 +24,6 @@ from tremplin_server.db import Work
 from tremplin_server.errors import Conflict, TremplinError, Unavailable
 from tremplin_server.installers import usage
 from tremplin_server.installers.models import Installer, OnDuplicate
-
-_LOCK = 0x7472_656D_706C_6E01
-"""Key of PostgreSQL's advisory lock for enrolments; SQLite has one writer anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +69,7 @@ def enrol(
     limit.total, limit.active, enrol.busy. A refused try is kept in the installer's history.
     """
     public_key = _proven_key(request, accepted_pins)
-    _one_at_a_time(work)
+    records.one_at_a_time(work)
     known = _known_key(work, public_key)
     if known is not None:
         return known
@@ -118,11 +115,6 @@ def _proven_key(request: EnrolRequest, accepted_pins: frozenset[bytes]) -> bytes
     if pin not in accepted_pins:
         raise TremplinError("enrol.bad_proof")
     return public_key
-
-
-def _one_at_a_time(work: Work) -> None:
-    if work.session.get_bind().dialect.name == "postgresql":
-        work.session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
 
 
 def _known_key(work: Work, public_key: bytes) -> Identity | None:

@@ -58,6 +58,11 @@ class PropertiesForm(FlaskForm):  # type: ignore[misc] # the package has no type
     jump_policy_id = SelectField(_l("Jump Policy"), coerce=int)
     attended_session_policy_id = SelectField(_l("Session policy, user present"), coerce=int)
     unattended_session_policy_id = SelectField(_l("Session policy, nobody present"), coerce=int)
+    connection_type = SelectField(
+        _l("Connection"),
+        choices=pages.options([("active", _l("Active")), ("passive", _l("Passive"))]),
+        description=_l("A passive one checks in at intervals and is woken for a session."),
+    )
     max_offline_minutes = IntegerField(
         _l("Remove after minutes offline"),
         [InputRequired(), NumberRange(0, 2_147_483_647)],

@@ -9,8 +9,14 @@ from typing import Any
 
 from sqlalchemy import delete, or_, select
 
-from tremplin_server.clients import copies, removal
-from tremplin_server.clients.lifecycle import State, is_expired, offline_limit_minutes
+from tremplin_server.clients import copies, presence, removal
+from tremplin_server.clients.lifecycle import (
+    State,
+    check_in_seconds,
+    is_expired,
+    offline_limit_minutes,
+    overdue_after,
+)
 from tremplin_server.clients.models import ClosedBy, JumpClient, Tombstone, UnknownKey
 from tremplin_server.clients.presence import Identity
 from tremplin_server.config import Config
@@ -32,10 +38,14 @@ class Purged:
 
 def settings_for(config: Config, identity: Identity) -> dict[str, Any]:
     """Return the `Welcome.settings` of a client; an offline limit of 0 means never."""
+    limit = limit_of(config, identity)
     return {
         "heartbeat_seconds": config.heartbeat_seconds,
         "statistics_seconds": config.statistics_seconds,
-        "offline_limit_minutes": limit_of(config, identity),
+        "offline_limit_minutes": limit,
+        "connection_type": identity.connection_type,
+        "check_in_seconds": check_in_seconds(config.check_in_seconds, limit),
+        "wake_port": config.wake_port,
     }
 
 
@@ -52,7 +62,8 @@ def limit_of(config: Config, client: Identity | JumpClient | copies.AsListed) ->
 def expires_at(config: Config, client: JumpClient | copies.AsListed) -> datetime | None:
     """Return when an agent that is away will remove itself, if it ever does."""
     limit = limit_of(config, client)
-    if client.state in (State.ONLINE, State.UNINSTALLED) or client.worker_id or not limit:
+    near = client.state in (State.ONLINE, State.RESTING) or client.worker_id
+    if near or client.state == State.UNINSTALLED or not limit:
         return None
     try:
         return (client.last_seen or client.created_at) + timedelta(minutes=limit)
@@ -102,6 +113,7 @@ def sweep(work: Work) -> int:
     Returns how many records were purged.
     """
     purged = purge(work, dry_run=False)
+    presence.mark_overdue(work, overdue_after(work.config.check_in_seconds))
     _remove_dated(work)
     copies.remove_dated(work)
     _expire_tombstones(work)

@@ -19,6 +19,8 @@ class State(StrEnum):
 
     PENDING = "pending"
     ONLINE = "online"
+    RESTING = "resting"
+    """Passive, and checked in when it was due."""
     OFFLINE = "offline"
     DISABLED = "disabled"
     UNINSTALLED = "uninstalled"
@@ -30,6 +32,7 @@ class Event(StrEnum):
 
     CONNECTED = "connected"
     DISCONNECTED = "disconnected"
+    CHECKED_IN = "checked_in"
     DISABLED = "disabled"
     ENABLED = "enabled"
     UNINSTALL_ORDERED = "uninstall_ordered"
@@ -45,17 +48,28 @@ _TRANSITIONS: dict[tuple[State, Event], State] = {
     (_S.DISABLED, _E.CONNECTED): _S.DISABLED,
     (_S.REMOVING, _E.CONNECTED): _S.REMOVING,
     (_S.UNINSTALLED, _E.CONNECTED): _S.ONLINE,
+    (_S.RESTING, _E.CONNECTED): _S.ONLINE,
+    (_S.PENDING, _E.CHECKED_IN): _S.RESTING,
+    (_S.OFFLINE, _E.CHECKED_IN): _S.RESTING,
+    (_S.ONLINE, _E.CHECKED_IN): _S.RESTING,
+    (_S.RESTING, _E.CHECKED_IN): _S.RESTING,
+    (_S.UNINSTALLED, _E.CHECKED_IN): _S.RESTING,
+    (_S.DISABLED, _E.CHECKED_IN): _S.DISABLED,
+    (_S.REMOVING, _E.CHECKED_IN): _S.REMOVING,
     (_S.ONLINE, _E.DISCONNECTED): _S.OFFLINE,
+    (_S.RESTING, _E.DISCONNECTED): _S.RESTING,
     (_S.OFFLINE, _E.DISCONNECTED): _S.OFFLINE,
     (_S.PENDING, _E.DISCONNECTED): _S.PENDING,
     (_S.DISABLED, _E.DISCONNECTED): _S.DISABLED,
     (_S.REMOVING, _E.DISCONNECTED): _S.REMOVING,
     (_S.UNINSTALLED, _E.DISCONNECTED): _S.UNINSTALLED,
     (_S.ONLINE, _E.DISABLED): _S.DISABLED,
+    (_S.RESTING, _E.DISABLED): _S.DISABLED,
     (_S.DISABLED, _E.DISABLED): _S.DISABLED,
     (_S.REMOVING, _E.DISABLED): _S.REMOVING,
     (_S.DISABLED, _E.ENABLED): _S.ONLINE,
     (_S.ONLINE, _E.ENABLED): _S.ONLINE,
+    (_S.RESTING, _E.ENABLED): _S.RESTING,
     (_S.REMOVING, _E.ENABLED): _S.REMOVING,
 }
 _FROM_ANY = {
@@ -78,6 +92,30 @@ def after(state: State, event: Event) -> State:
     if following is None:
         raise Conflict("client.state", state=state.value, event=event.value)
     return following
+
+
+def at_rest(state: State, connection_type: str) -> State:
+    """Return the state of a record without a connection: a passive one rests, it is not lost."""
+    resting = connection_type == "passive" and state in (State.ONLINE, State.OFFLINE)
+    return State.RESTING if resting else state
+
+
+def check_in_seconds(interval: int, limit_minutes: int) -> int:
+    """Return how often a passive client checks in: often enough not to be dropped.
+
+    interval: the site's, in seconds. limit_minutes: after how many minutes away it is
+    dropped; 0 for never.
+    """
+    return min(interval, max(1, limit_minutes * 60 // 3)) if limit_minutes else interval
+
+
+def overdue_after(interval: int) -> timedelta:
+    """Return how long a passive client may be silent before it counts as offline.
+
+    Beside its interval it gets a fifth of it, and a minute at least: a server that is busy
+    or away for a moment is tried again.
+    """
+    return timedelta(seconds=interval + max(60, interval // 5))
 
 
 def is_lost(state: State, last_seen: datetime | None, now: datetime, lost_days: int) -> bool:

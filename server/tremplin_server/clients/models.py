@@ -67,6 +67,8 @@ class JumpClient(Owned, Model):
     run_as: Mapped[str] = mapped_column(String(255), default="")
     startup: Mapped[str] = mapped_column(String(16), default="")
     statistics: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    listening: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")
+    """Where a passive agent can be woken: `port`, `addresses`, `fault`; see `clients.waking`."""
     networks: Mapped[list[dict[str, str]]] = mapped_column(
         JSON, default=list, server_default=text("'[]'")
     )
@@ -124,6 +126,8 @@ class Command(Model):
     body: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     created_at: Mapped[datetime]
     created_by: Mapped[str] = mapped_column(String(255))
+    woken_at: Mapped[datetime | None]
+    """When a client that was away was looked at for a wake-up because of this order."""
 
 
 class TombstoneKind(StrEnum):
@@ -174,6 +178,9 @@ class Tombstone(Model):
     expires_at: Mapped[datetime | None]
     """When the agent has removed itself for lack of contact; None: it never does."""
     closed_at: Mapped[datetime | None]
+    listening: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")
+    """Where the host could be woken, with its names and the address it came from."""
+    woken_at: Mapped[datetime | None]
     closed_by: Mapped[str] = mapped_column(String(32), default="")
     """Empty while it is open, else a `ClosedBy`."""
 

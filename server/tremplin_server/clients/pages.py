@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from tremplin_server import pages, rest
 from tremplin_server.clients import copies, measures, service, tombstones
+from tremplin_server.clients.copies import AsListed
 from tremplin_server.clients.forms import CopyForm, PropertiesForm, ReasonForm
 from tremplin_server.clients.lifecycle import State, is_lost
 from tremplin_server.clients.models import ClientCopy, JumpClient
@@ -109,9 +110,19 @@ def shown(work: Work, client_id: int) -> dict[str, Any]:
         "host_id": service.get(work, client_id).id,
         "state": _label(work, client),
         "group": groups.labels(work, [client])[groups.value_of(client)],
+        "listens": _listens(client),
         "measures": measures.measures(client.statistics),
         "statistics": measures.figures(client.statistics),
     }
+
+
+def _listens(client: JumpClient | AsListed) -> str:
+    """Return where a passive client is woken, or why it cannot be."""
+    listening = client.listening or {}
+    if not listening.get("port"):
+        return str(listening.get("fault") or "")
+    where = ", ".join(listening.get("addresses", ()))
+    return str(_("port %(port)s: %(where)s", port=listening["port"], where=where))
 
 
 def _may_edit(work: Work) -> bool:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import Table, bindparam, delete, select, update
 
 from tremplin_server.audit import service as audit
-from tremplin_server.clients.lifecycle import Event, State, after
+from tremplin_server.clients.lifecycle import Event, State, after, at_rest
 from tremplin_server.clients.models import (
     ClosedBy,
     JumpClient,
@@ -50,6 +50,7 @@ class Identity:
     tombstone: TombstoneKind | None = None
     command_id: str = ""
     closed: bool = False
+    connection_type: str = "active"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ def identity_of(client: JumpClient) -> Identity:
         client.max_offline_minutes,
         client.ephemeral,
         client.pinned_forever,
+        connection_type=client.connection_type,
     )
 
 
@@ -111,9 +113,11 @@ def identities(work: Work, client_ids: Iterable[int]) -> dict[int, list[Identity
         c.max_offline_minutes,
         c.ephemeral,
         c.pinned_forever,
+        c.connection_type,
     ).where(c.id.in_(wanted))
     for row in work.session.execute(records):
-        found[row.id].append(Identity(row[0], row[1], State(row[2]), *row[3:]))
+        known = Identity(row[0], row[1], State(row[2]), *row[3:7], connection_type=row[7])
+        found[row.id].append(known)
     buried = select(
         t.client_id, t.public_key, t.fingerprint, t.kind, t.command_id, t.closed_by
     ).where(t.client_id.in_(wanted))
@@ -192,7 +196,9 @@ def write(work: Work, changes: Sequence[Change]) -> set[tuple[int, bytes]]:
 
 
 def _rows(work: Work, ids: set[int]) -> dict[int, dict[str, Any]]:
-    columns = [CLIENTS.c[name] for name in ("id", "name", "public_key", *_COLUMNS)]
+    columns = [
+        CLIENTS.c[name] for name in ("id", "name", "public_key", "connection_type", *_COLUMNS)
+    ]
     query = select(*columns).where(CLIENTS.c.id.in_(ids)).order_by(CLIENTS.c.id).with_for_update()
     return {row.id: dict(row._mapping) for row in work.session.execute(query)}
 
@@ -211,11 +217,13 @@ def _fold(work: Work, row: dict[str, Any], change: Change) -> None:
         if row["worker_id"] not in (None, change.worker_id):
             return
         row.update(worker_id=None, last_disconnect=change.at)
-    elif change.event is Event.CONNECTED:
+    elif change.event in (Event.CONNECTED, Event.CHECKED_IN):
         _note_fingerprint(work, row, change)
+        stays = change.event is Event.CONNECTED
         row.update(
-            worker_id=change.worker_id,
+            worker_id=change.worker_id if stays else None,
             last_connect=change.at,
+            last_disconnect=row["last_disconnect"] if stays else change.at,
             public_ip=change.public_ip[:64] or row["public_ip"],
             agent_version=change.version[:32] or row["agent_version"],
             platform=change.platform[:32] or row["platform"],
@@ -227,6 +235,8 @@ def _fold(work: Work, row: dict[str, Any], change: Change) -> None:
         return
     row["last_seen"] = change.at
     row["state"] = _next(state, change.event)
+    if change.event is Event.DISCONNECTED:
+        row["state"] = at_rest(row["state"], row["connection_type"])
 
 
 def _next(state: State, event: Event) -> State:
@@ -287,9 +297,25 @@ def _orphaned(work: Work, worker_id: str, last_heartbeat: datetime | None) -> in
     times = {"last_disconnect": work.now()}
     if last_heartbeat is not None:
         times = {"last_disconnect": last_heartbeat, "last_seen": last_heartbeat}
-    connection.execute(
-        update(CLIENTS)
-        .where(mine, CLIENTS.c.state == State.ONLINE)
-        .values(state=State.OFFLINE.value)
-    )
+    passive = CLIENTS.c.connection_type == "passive"
+    for which, state in ((passive, State.RESTING), (~passive, State.OFFLINE)):
+        connection.execute(
+            update(CLIENTS)
+            .where(mine, which, CLIENTS.c.state == State.ONLINE)
+            .values(state=state.value)
+        )
     return connection.execute(update(CLIENTS).where(mine).values(worker_id=None, **times)).rowcount
+
+
+def mark_overdue(work: Work, allowed: timedelta) -> int:
+    """Mark the passive clients that have not checked in for longer than `allowed` as offline.
+
+    Returns how many there were; one notice `client.changed` with client_id 0 tells of all.
+    """
+    late = update(CLIENTS).where(
+        CLIENTS.c.state == State.RESTING.value, CLIENTS.c.last_seen < work.now() - allowed
+    )
+    count = work.session.connection().execute(late.values(state=State.OFFLINE.value)).rowcount
+    if count:
+        work.notify("client.changed", client_id=0, state=State.OFFLINE.value)
+    return count

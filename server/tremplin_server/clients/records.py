@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select, text
 from tremplin_agent.wire import b64encode
 
 from tremplin_server.audit import service as audit
@@ -16,6 +16,15 @@ from tremplin_server.clients.models import ClosedBy, JumpClient, Tombstone, Tomb
 from tremplin_server.db import Work
 from tremplin_server.errors import Conflict
 from tremplin_server.installers.models import Installer
+
+_LOCK = 0x7472_656D_706C_6E01
+"""Key of PostgreSQL's advisory lock for enrolments; SQLite has one writer anyway."""
+
+
+def one_at_a_time(work: Work) -> None:
+    """Let nobody else enrol, or become active, until the work ends: limits hold exactly."""
+    if work.session.get_bind().dialect.name == "postgresql":
+        work.session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +45,26 @@ def require_room(work: Work, record: JumpClient | None, connection_type: str) ->
     record: the one that is taken over, which has its place already unless its agent was
     uninstalled.
     """
-    if record is not None and record.state != State.UNINSTALLED:
-        return
-    installed = select(func.count()).where(JumpClient.state != State.UNINSTALLED.value)
-    limits = [("limit.total", work.config.limit_clients, installed)]
-    if connection_type == "active":
-        active = installed.where(JumpClient.connection_type == "active")
-        limits.append(("limit.active", work.config.limit_active_clients, active))
-    for code, limit, query in limits:
-        if limit and (work.session.scalar(query) or 0) >= limit:
-            raise Conflict(code)
+    placed = record is not None and record.state != State.UNINSTALLED
+    if not placed and _is_full(work, work.config.limit_clients, _INSTALLED):
+        raise Conflict("limit.total")
+    counted = placed and record is not None and record.connection_type == "active"
+    if connection_type == "active" and not counted:
+        require_active_room(work, "limit.active")
+
+
+def require_active_room(work: Work, code: str) -> None:
+    """Raise Conflict (`code`) when the site has no room for another active client."""
+    active = _INSTALLED.where(JumpClient.connection_type == "active")
+    if _is_full(work, work.config.limit_active_clients, active):
+        raise Conflict(code)
+
+
+_INSTALLED = select(func.count()).where(JumpClient.state != State.UNINSTALLED.value)
+
+
+def _is_full(work: Work, limit: int, query: Select[int]) -> bool:
+    return bool(limit) and (work.session.scalar(query) or 0) >= limit
 
 
 def create(

@@ -13,6 +13,7 @@ from sqlalchemy import delete, select
 from tremplin_agent.wire import CommandKind
 
 from tremplin_server.audit import service as audit
+from tremplin_server.clients import waking
 from tremplin_server.clients.lifecycle import Event, State, after, offline_limit_minutes
 from tremplin_server.clients.models import (
     ClosedBy,
@@ -63,6 +64,7 @@ def bury(
         expires_at=work.now() + timedelta(minutes=minutes) if minutes else None,
         closed_at=work.now() if closed_by else None,
         closed_by=closed_by or "",
+        listening=waking.buried(client),
     )
     work.session.add(tombstone)
     work.session.flush()

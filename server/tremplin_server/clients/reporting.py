@@ -9,8 +9,8 @@ from sqlalchemy import bindparam, func, select, update
 from tremplin_agent import wire
 
 from tremplin_server.audit import service as audit
-from tremplin_server.clients import facts, history, removal
-from tremplin_server.clients.lifecycle import Event, State, after
+from tremplin_server.clients import facts, history, removal, waking
+from tremplin_server.clients.lifecycle import Event, State, after, at_rest
 from tremplin_server.clients.models import JumpClient, UnknownKey
 from tremplin_server.clients.presence import CLIENTS
 from tremplin_server.db import Work
@@ -19,7 +19,7 @@ from tremplin_server.errors import Conflict
 UNKNOWN_KEYS_KEPT = 10_000
 """Anyone can claim an id: the list of unknown keys does not grow beyond this."""
 
-_FIELDS = (*facts.TEXT_LIMITS, "statistics", "networks")
+_FIELDS = (*facts.TEXT_LIMITS, "statistics", "networks", "listening")
 _UPDATE = (
     update(CLIENTS)
     .where(CLIENTS.c.id == bindparam("row_id"))
@@ -42,6 +42,7 @@ def statistics(work: Work, values_by_client: Mapping[int, Mapping[str, Any]]) ->
     for row in work.session.execute(query):
         values = values_by_client[row.id]
         merged = {**row._mapping, **facts.columns(values)}
+        merged["listening"] = waking.told(values) or row.listening or {}
         merged["statistics"] = {**(row.statistics or {}), **facts.numbers(values)}
         if "networks" in values:
             merged["networks"] = facts.networks(values)
@@ -76,6 +77,8 @@ def _switched(work: Work, client_id: int, event: Event, action: str) -> None:
         state = after(State(client.state), event)
     except Conflict:
         return
+    if client.worker_id is None:
+        state = at_rest(state, client.connection_type)
     if state != client.state:
         client.state = state
         audit.record(work, action, "client", client.id, client.name)

@@ -14,6 +14,7 @@ from tremplin_server.clients.lifecycle import State, is_lost
 from tremplin_server.clients.listing import CONNECTION_TYPES, STATES
 from tremplin_server.clients.models import ClientCopy, JumpClient
 from tremplin_server.db import Work
+from tremplin_server.installers.fields import CONNECTION_TYPES as CHANGEABLE_TYPES
 from tremplin_server.installers.fields import MAX_INTEGER, START_MODES
 from tremplin_server.installers.schemas import GROUP_TYPES, choice, text
 from tremplin_server.rest import Boolean, Integer, Query, Timestamp
@@ -57,6 +58,7 @@ class ClientChange(ma.Schema):
     public_site_address = text(1, 128)
     customer_client_start_mode = choice(*START_MODES)
     is_quiet = Boolean()
+    connection_type = choice(*CHANGEABLE_TYPES)
     max_offline_minutes = Integer(minimum=0)
     external_id = text(0, 255, allow_none=True)
     ephemeral = Boolean()
@@ -102,6 +104,7 @@ class ClientBody(ClientChange):
     startup = fields.String()
     platform = fields.String()
     statistics = fields.Dict(keys=fields.String())
+    listening = fields.Dict(keys=fields.String())
     networks = fields.List(fields.Nested(NetworkCard))
     created_at = Timestamp()
     last_seen = Timestamp()

@@ -11,14 +11,15 @@ from sqlalchemy.exc import IntegrityError
 from tremplin_agent.wire import CommandKind
 
 from tremplin_server.audit import service as audit
-from tremplin_server.clients import commands, copies, listing, removal
+from tremplin_server.clients import commands, copies, listing, records, removal
 from tremplin_server.clients.housekeeping import limit_of
-from tremplin_server.clients.lifecycle import Event, State, after
+from tremplin_server.clients.lifecycle import Event, State, after, check_in_seconds
 from tremplin_server.clients.models import ClientCopy, ClosedBy, JumpClient, Tombstone
 from tremplin_server.clients.properties import checked, take_owner
 from tremplin_server.db import Work, same_text
 from tremplin_server.errors import Conflict, Invalid, NotFound
 from tremplin_server.groups import service as groups
+from tremplin_server.installers.fields import CONNECTION_TYPES
 from tremplin_server.permissions import Permission
 
 EDITABLE = (
@@ -31,6 +32,7 @@ EDITABLE = (
     "attended_session_policy_id",
     "unattended_session_policy_id",
     "external_id",
+    "connection_type",
     "max_offline_minutes",
     "ephemeral",
     "pinned_forever",
@@ -39,7 +41,15 @@ EDITABLE = (
     "customer_client_start_mode",
     "public_site_address",
 )
-_TOLD = ("name", "tag", "comments", "max_offline_minutes", "ephemeral", "pinned_forever")
+_TOLD = (
+    "name",
+    "tag",
+    "comments",
+    "connection_type",
+    "max_offline_minutes",
+    "ephemeral",
+    "pinned_forever",
+)
 """A change of one of these is told to the agent."""
 
 
@@ -114,7 +124,8 @@ def update(work: Work, client_id: int, changes: Mapping[str, Any]) -> JumpClient
     """Change properties (EDITABLE) of a Jump Client; the same values again change nothing.
 
     Needs clients.write, and the right to edit in its group (to add, in a new one). What
-    the agent should know is ordered. Raises Invalid, Conflict (client.external_id_taken).
+    the agent should know is ordered. Raises Invalid, Conflict (client.external_id_taken;
+    limit.activate when it would be one active Jump Client too many).
     """
     work.actor.require(Permission.CLIENTS_WRITE)
     client = _own(work, client_id)
@@ -123,6 +134,7 @@ def update(work: Work, client_id: int, changes: Mapping[str, Any]) -> JumpClient
     take_owner(work, client, wanted)
     wanted = checked(work, wanted)
     _require_own_key(work, client, wanted)
+    _check_connection_type(work, client, wanted.get("connection_type"))
     changed = {k: v for k, v in wanted.items() if getattr(client, k) != v}
     if not changed:
         return client
@@ -155,11 +167,15 @@ def _told_to_audit(value: Any) -> Any:
 
 def told(work: Work, client: JumpClient) -> dict[str, Any]:
     """Return the properties that an agent knows of its record."""
+    limit = limit_of(work.config, client)
     return {
         "name": client.name,
         "tag": client.tag,
         "comments": client.comments,
-        "offline_limit_minutes": limit_of(work.config, client),
+        "offline_limit_minutes": limit,
+        "connection_type": client.connection_type,
+        "check_in_seconds": check_in_seconds(work.config.check_in_seconds, limit),
+        "wake_port": work.config.wake_port,
     }
 
 
@@ -173,6 +189,15 @@ def _require_own_key(work: Work, client: JumpClient, wanted: Mapping[str, Any]) 
     )
     if other is not None:
         raise Conflict("client.external_id_taken", id=other)
+
+
+def _check_connection_type(work: Work, client: JumpClient, wanted: str | None) -> None:
+    if wanted not in (None, *CONNECTION_TYPES):
+        choices = ", ".join(CONNECTION_TYPES)
+        raise Invalid({"connection_type": [f"Must be one of: {choices}."]})
+    if wanted == "active" != client.connection_type and client.state != State.UNINSTALLED:
+        records.one_at_a_time(work)
+        records.require_active_room(work, "limit.activate")
 
 
 # --- ending ---------------------------------------------------------------------------

@@ -10,6 +10,7 @@ def states() -> dict[str, str]:
     return {
         "pending": _("Pending"),
         "online": _("Online"),
+        "resting": _("Resting"),
         "offline": _("Offline"),
         "lost": _("Lost"),
         "disabled": _("Disabled"),

@@ -49,6 +49,10 @@ ENTRIES = {
         503, 6, "the server has no payload for {platform}; run `make build` or set payload_dir",
         "le serveur n'a pas l'installeur {platform} ; lancez `make build` ou réglez payload_dir",
     ),
+    "limit.activate": Entry(
+        409, 3, "the site has as many active Jump Clients as it may have (limit_active_clients)",
+        "le site a atteint son nombre maximal de Jump Clients actifs (limit_active_clients)",
+    ),
     "client.missing": Entry(
         404, 4, "the Jump Client {id} does not exist", "le Jump Client {id} n'existe pas"
     ),

@@ -21,6 +21,10 @@ ENTRIES = {
         409, 3, "the time of this request is over; the technician has to ask again",
         "le délai de cette demande est passé ; le technicien doit la renouveler",
     ),
+    "session.not_granted": Entry(
+        403, 5, "the session policy {policy} grants nothing of what this session is for",
+        "la règle de session {policy} n'accorde rien de ce que cette session demande",
+    ),
     "session.policy_closed": Entry(
         409, 3, "the hours that the Jump Policy allows are over",
         "les heures que la Jump Policy autorise sont passées",

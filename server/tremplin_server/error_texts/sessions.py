@@ -34,8 +34,8 @@ ENTRIES = {
         "le Jump Client est actif mais n'est pas connecté au serveur",
     ),
     "jump.timeout_connect": Entry(
-        504, 6, "the passive Jump Client could not be reached in time",
-        "le Jump Client passif n'a pu être joint à temps",
+        504, 6, "the passive Jump Client could not be reached in time; tried: {tried}",
+        "le Jump Client passif n'a pu être joint à temps ; essayé : {tried}",
     ),
     "jump.disabled": Entry(
         423, 3, "the user of the computer has disabled the Jump Client; no session for now",

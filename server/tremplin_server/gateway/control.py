@@ -68,6 +68,7 @@ class Connection:
         "link",
         "pinged_at",
         "public_key",
+        "visiting",
     )
 
     def __init__(self, gateway: Gateway, link: Link, public_ip: str) -> None:
@@ -83,6 +84,8 @@ class Connection:
         self.link = link
         self.client_id = 0
         self.public_key = b""
+        self.visiting = False
+        """A passive agent that checks in: it takes orders and no session."""
         self.pinged_at = 0.0
         self.deadline = link.heard_at + HANDSHAKE_SECONDS
 
@@ -205,7 +208,9 @@ class Connection:
 
     async def _carry_out(self, action: Action) -> list[Action]:
         if isinstance(action, LookUp):
-            identities = await self._gateway.store.identities.submit(action.client_id)
+            store = self._gateway.store
+            asked = store.visits.identities if action.visit else store.identities
+            identities = await asked.submit(action.client_id)
             return self._machine.looked_up(identities)
         if isinstance(action, EnrolHost):
             return await self._enrol(action)
@@ -271,8 +276,12 @@ class Connection:
             return self._machine.refused(error)
         if self._customer is not None:
             return await self._join_customer(self._customer, identity)
-        change = self._change(Event.CONNECTED, action.hello)
-        waiting = await self._gateway.store.arrivals.submit(change)
+        self.visiting = bool(action.hello.visit) and identity.connection_type == "passive"
+        event = Event.CHECKED_IN if self.visiting else Event.CONNECTED
+        change = self._change(event, action.hello)
+        store = self._gateway.store
+        told = store.visits.arrivals if self.visiting else store.arrivals
+        waiting = await told.submit(change)
         if waiting is None:
             # Its key was revoked meanwhile; at its next try it hears so.
             self.abort()
@@ -296,7 +305,8 @@ class Connection:
         if self._customer is not None:
             await self._customer.hear(message)
         elif isinstance(message, wire.Statistics):
-            await store.statistics.submit((client_id, message.values))
+            told = store.visits.statistics if self.visiting else store.statistics
+            await told.submit((client_id, message.values))
         elif isinstance(message, wire.Ack):
             await store.call_as(
                 self._actor(), commands.acknowledge, client_id, self.public_key, message
@@ -336,6 +346,9 @@ class Connection:
         self._gateway.forget(self)
         if self.client_id and self._gateway.hub.leave(self):
             metrics.CONNECTIONS.set(len(self._gateway.hub))
+            if self.visiting:
+                # That it checked in is written, and that it left follows from it.
+                return
             if self._customer is not None:
                 self._gateway.spawn(self._customer.leave())
                 return

@@ -32,6 +32,7 @@ from tremplin_server.gateway.peers import BusPeers
 from tremplin_server.gateway.post import Post
 from tremplin_server.gateway.sessions import SessionHub
 from tremplin_server.gateway.store import Store
+from tremplin_server.gateway.waking import Waker
 from tremplin_server.logging import logger
 from tremplin_server.portal.attempts import Attempts
 
@@ -55,6 +56,7 @@ class Gateway:
         self.bus = bus
         self._peers = None if self.config.sqlite else BusPeers(self.worker_id, bus)
         self.hub = Hub(self._peers or Alone())
+        self.waker = Waker(self.store)
         self.live = LivePages(bus, self.config)
         self.sessions = SessionHub(self)
         self.bastion = Bastion(self.config, self.store, self.sessions, self.spawn)
@@ -98,6 +100,7 @@ class Gateway:
                 self._keep_house_for_ever,
                 self._catch_up_for_ever,
                 Post(self.store, self.config).run,
+                self.waker.run,
             )
         ]
 
@@ -173,6 +176,8 @@ class Gateway:
         connection = self.held(int(body["client_id"]))
         if connection is not None:
             connection.look_for_commands()
+        else:
+            self.waker.look()
 
     def _look_at_customer(self, body: Mapping[str, Any]) -> None:
         connection = self.held(-int(body["support_id"]))
@@ -244,7 +249,7 @@ class Gateway:
     def _reassert(self) -> None:
         """Say again who is connected here: another worker took this one for dead."""
         for connection in self.hub:
-            if isinstance(connection, Connection):
+            if isinstance(connection, Connection) and not connection.visiting:
                 if connection.attends:
                     self.spawn(connection.reassert())
                 else:

@@ -75,9 +75,13 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class LookUp:
-    """Find the identities of a client id, then call `looked_up`."""
+    """Find the identities of a client id, then call `looked_up`.
+
+    visit: a passive agent checks in, which is in no hurry.
+    """
 
     client_id: int
+    visit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +200,8 @@ class ControlProtocol:
             return self.refused(TremplinError("protocol.error"))
         self._proof = proof
         self.phase = Phase.DECIDING
-        return [LookUp(proof.client_id)]
+        assert self._hello is not None, "a proof comes after hello"
+        return [LookUp(proof.client_id, bool(self._hello.visit))]
 
     # --- what the shell found -----------------------------------------------------------
 

@@ -19,13 +19,16 @@ class Waiting:
     """The technician's end waits for the agent's.
 
     ordered: somebody was asked to let the agent dial. taken: an agent's socket is being
-    let in, so that no second one can be.
+    let in, so that no second one can be. waking: a passive client is being called.
     """
 
     opening: Opening
     arrived: asyncio.Future[Stream]
     ordered: bool = False
     taken: bool = False
+    waking: bool = False
+    tried: tuple[str, ...] = ()
+    """Where a passive client was called that did not answer."""
 
     @property
     def free(self) -> bool:
@@ -112,5 +115,11 @@ def error_of(code: str, detail: str = "") -> TremplinError:
     except KeyError:
         # Its words want values; only the version of an agent can be told.
         return TremplinError(
-            code, version=detail[:32] or "?", id="?", port="?", number="?", what="?"
+            code,
+            version=detail[:32] or "?",
+            id="?",
+            port="?",
+            number="?",
+            what="?",
+            tried=detail or "?",
         )

@@ -69,7 +69,7 @@ class Orders:
 
     def _open_here(self, opening: Opening) -> bool:
         connection = self._gateway.held(opening.client_id)
-        if connection is None:
+        if connection is None or connection.visiting:
             return False
         token = self._token(opening.session_id)
         connection.say(wire.SessionOpen(opening.session_id, token, opening.terms.as_json()))

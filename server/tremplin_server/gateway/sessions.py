@@ -16,6 +16,7 @@ from tremplin_agent import wire
 
 from tremplin_server.clients.identity import site_key
 from tremplin_server.clients.lifecycle import State
+from tremplin_server.clients.waking import Target
 from tremplin_server.db import Work
 from tremplin_server.errors import Conflict, TremplinError, Unavailable
 from tremplin_server.gateway import metrics
@@ -149,6 +150,8 @@ class SessionHub:
             if self._draining:
                 raise Unavailable("session.draining")
             waiting.ordered = self._orders.open(opening)
+            if not waiting.ordered:
+                self._wake(waiting)
             async with asyncio.timeout(PATIENCE):
                 agent = await arrived
         except asyncio.CancelledError:
@@ -218,7 +221,10 @@ class SessionHub:
     def _refused(self, client_id: int, session_id: str, code: str, detail: str) -> bool:
         waiting, live = self._waiting.get(session_id), self._live.get(session_id)
         recent = self._recent.get(session_id)
-        if waiting is not None and waiting.opening.client_id == client_id:
+        if waiting is not None and waiting.opening.passive and code == "jump.not_connected":
+            # It left between our look and the order.
+            self._wake(waiting)
+        elif waiting is not None and waiting.opening.client_id == client_id:
             waiting.fail(error_of(code or "session.ended", detail))
         elif live is not None and live.opening.client_id == client_id:
             # A plain end is said by the socket as well, behind the last bytes.
@@ -260,8 +266,26 @@ class SessionHub:
             waiting.fail(error_of(code))
         elif state == State.OFFLINE and not waiting.opening.passive and not waiting.taken:
             waiting.fail(Conflict("client.offline"))
+        elif state == State.RESTING and waiting.ordered and not waiting.taken:
+            # It left before the order reached it.
+            self._wake(waiting)
         elif state == State.ONLINE and not waiting.ordered:
             self.spawn(self._order_again(waiting.opening.session_id))
+
+    def _wake(self, waiting: Waiting) -> None:
+        """Call a passive client that is away; the order follows when it comes."""
+        waiting.ordered = False
+        target = waiting.opening.wake
+        if target is not None and not waiting.waking:
+            waiting.waking = True
+            self.spawn(self._call(waiting, target))
+
+    async def _call(self, waiting: Waiting, target: Target) -> None:
+        calls = await self._gateway.waker.wake(target)
+        waiting.waking = False
+        if not calls.answered:
+            waiting.tried = calls.tried
+            waiting.fail(_not_reached(waiting))
 
     async def _order_again(self, session_id: str) -> None:
         opening = await self._gateway.store.call(service.opening, session_id)
@@ -305,12 +329,19 @@ def _site_key(work: Work) -> bytes:
     return site_key(work, _SECRET).private_bytes_raw()
 
 
+def _not_reached(waiting: Waiting) -> TremplinError:
+    """Return the error that names where a passive client was looked for."""
+    target = waiting.opening.wake
+    known = target.places if target is not None else ()
+    return Unavailable("jump.timeout_connect", tried=", ".join(waiting.tried or known) or "–")
+
+
 def _told(waiting: Waiting, error: Exception) -> TremplinError:
     """Return what the front of a session that did not begin is told."""
     if isinstance(error, TremplinError):
         return error
     if isinstance(error, TimeoutError):
         lost = waiting.opening.passive and not waiting.ordered
-        return Unavailable("jump.timeout_connect" if lost else "jump.timeout_internal")
+        return _not_reached(waiting) if lost else Unavailable("jump.timeout_internal")
     _log.error("session.failed", exc_info=error)
     return TremplinError("jump.internal")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -25,12 +26,22 @@ T = TypeVar("T")
 LOOK_UP_DELAY = 0.01
 PRESENCE_DELAY = 0.02
 STATISTICS_DELAY = 0.25
+VISIT_DELAY = 1.0
 """Seconds that the first of a batch waits for others. A transaction costs the processor as
 much as ten of its rows, and nobody feels a fiftieth of a second at a reconnect."""
 
 _SQLITE_THREADS = 2
 _THREADS = 6
 """SQLite has one writer at a time; more threads would only wait for one another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visits:
+    """The same for check-ins of passive agents, which nobody waits for: larger batches."""
+
+    identities: Batcher[int, list[Identity]]
+    arrivals: Batcher[Change, list[wire.Command] | None]
+    statistics: Batcher[tuple[int, dict[str, Any]], None]
 
 
 class Store:
@@ -49,6 +60,11 @@ class Store:
         """A Change goes in; see `_presence` for what comes out."""
         self.pending = Batcher(self._batch("pending", _pending))
         self.statistics = Batcher(self._batch("statistics", _statistics), delay=STATISTICS_DELAY)
+        self.visits = Visits(
+            Batcher(self._batch("identities", _identities, read_only=True), delay=VISIT_DELAY),
+            Batcher(self._batch("presence", _presence), delay=VISIT_DELAY),
+            Batcher(self._batch("statistics", _statistics), delay=VISIT_DELAY),
+        )
 
     @property
     def clock(self) -> Clock:
@@ -78,7 +94,10 @@ class Store:
 
     async def close(self) -> None:
         """Write what is queued, then end the threads."""
+        visits = self.visits
         for batcher in (self.identities, self.arrivals, self.pending, self.statistics):
+            await batcher.drain()
+        for batcher in (visits.identities, visits.arrivals, visits.statistics):
             await batcher.drain()
         self._executor.shutdown(wait=True)
 

@@ -1,10 +1,16 @@
-"""The commands that a person copies to use a new installer."""
+"""The commands that a person copies to use an installer, on each kind of machine.
+
+The key info stands in none of those that a shell keeps in its history: the downloaded installer
+has it inside, the generic one reads it from standard input, PowerShell asks for it. cmd.exe
+keeps no history on disk, and the MSI's log leaves the property out.
+"""
 
 from __future__ import annotations
 
 import json
 import shlex
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tremplin_server.installers.models import Installer
 from tremplin_server.installers.payload import FILES
@@ -12,50 +18,81 @@ from tremplin_server.installers.payload import FILES
 
 @dataclass(frozen=True, slots=True)
 class Commands:
-    """What to type. Those with the key info in them are as secret as it is.
+    """What to type; empty ones are for another kind of machine, or need the key info.
 
-    Empty ones are for another platform.
+    user, system: the downloaded installer, which has the key info inside. generic: the one
+    without, which reads it. exe: the downloaded EXE. msi: has the key info in it and is as
+    secret as it is. powershell: asks for it. ansible, salt: need no key info at all.
     """
 
     user: str = ""
     system: str = ""
-    generic: str = field(default="", repr=False)
+    generic: str = ""
+    exe: str = ""
     msi: str = field(default="", repr=False)
-    exe: str = field(default="", repr=False)
+    powershell: str = ""
     ansible: str = ""
+    salt: str = ""
 
 
-def commands(installer: Installer, jump_group: str, key_info: str) -> Commands:
+def commands(installer: Installer, jump_group: str = "", key_info: str = "") -> Commands:
     """Return the commands for `installer`.
 
-    Its key info goes in by standard input where that can be; Windows' installer has none.
-
-    jump_group: as the installer parameter takes it.
+    jump_group: as the installer parameter takes it; empty leaves Ansible and Salt out.
+    key_info: known only at its creation, and to who has the installer's link.
     """
-    stamped = f"tremplin-scc-{installer.installer_id}.bin"
     plain = FILES[installer.platform]
-    if installer.platform.startswith("windows-"):
+    suffix = Path(plain).suffix
+    stamped = f"tremplin-scc-{installer.installer_id}{suffix}"
+    managed = _managed(installer, jump_group) if jump_group else {}
+    if suffix == ".msi":
+        head = f"msiexec /i {stamped} KEY_INFO="
+        tail = " /qn /l*v install.log"
+        asking = f"$key = Read-Host 'Key info'; {head}$key{tail}"
         return Commands(
-            msi=f"msiexec /i {FILES['windows-64-msi']} KEY_INFO={key_info} /qn /l*v install.log",
-            exe=f"{FILES['windows-64']} --key-info {key_info}",
-            ansible=_ansible(installer, jump_group),
+            msi=f"{head}{key_info}{tail}" if key_info else "", powershell=asking, **managed
         )
+    if suffix == ".exe":
+        asking = f"$key = Read-Host 'Key info'; .\\{plain} --key-info $key"
+        return Commands(exe=stamped, powershell=asking, **managed)
+    reading = f'read -r key; printf %s "$key" | sh ./{plain} --key-info -'
     return Commands(
         user=f"sh ./{stamped}",
         system=f"sudo sh ./{stamped} --scope system",
-        generic=f"printf %s {key_info} | sh ./{plain} --key-info -",
-        ansible=_ansible(installer, jump_group),
+        generic=f"printf 'Key info: '; {reading}",
+        **managed,
     )
 
 
-def _ansible(installer: Installer, jump_group: str) -> str:
-    """The role gets a short-lived installer for each host; what it needs is the properties."""
+def _managed(installer: Installer, jump_group: str) -> dict[str, str]:
+    """Role and formula get a short-lived installer for each host, with these properties."""
     values = {
-        "tremplin_jc_jump_group": jump_group,
-        "tremplin_jc_tag": installer.tag,
-        "tremplin_jc_comments": installer.comments,
+        "jc_jump_group": jump_group,
+        "jc_tag": installer.tag,
+        "jc_comments": installer.comments,
     }
-    given = json.dumps({k: v for k, v in values.items() if v}, ensure_ascii=False)
+    given = {name: value for name, value in values.items() if value}
+    return {"ansible": _ansible(given), "salt": _salt(given)}
+
+
+def _ansible(given: dict[str, str]) -> str:
+    named = {f"tremplin_{name}": value for name, value in given.items()}
+    text = json.dumps(named, ensure_ascii=False)
     return shlex.join(
-        ["ansible-playbook", "-i", "inventory.yml", "tremplin.jump.deploy", "-e", given]
+        ["ansible-playbook", "-i", "inventory.yml", "tremplin.jump.deploy", "-e", text]
+    )
+
+
+def _salt(given: dict[str, str]) -> str:
+    """The master believes its own pillar only, so the properties go there; YAML reads JSON."""
+    lines = ["tremplin:", "  scope: system"]
+    lines += [f"  {name}: {json.dumps(value, ensure_ascii=False)}" for name, value in given.items()]
+    return "\n".join(
+        [
+            "cat > /srv/pillar/tremplin.sls <<'EOF'",
+            *lines,
+            "EOF",
+            "salt '*' saltutil.refresh_pillar",
+            "salt 'web*' state.apply tremplin",
+        ]
     )

@@ -9,6 +9,8 @@ from flask.typing import ResponseReturnValue
 
 from tremplin_server import pages, rest
 from tremplin_server.installers import links, service
+from tremplin_server.installers.commands import commands
+from tremplin_server.installers.payload import FILES
 from tremplin_server.permissions import Actor, system_actor
 
 blp = pages.blueprint("installer_links", __name__, signed_in=False)
@@ -25,7 +27,11 @@ def show(installer_id: str, token: str) -> ResponseReturnValue:
         installer = links.follow(work, installer_id, token)
         state = service.state(work, installer)
         status = 200 if state == "valid" else 410
-        return render_template("installers/link.html", installer=installer, state=state), status
+        # An MSI cannot have its key info inside: whoever has the link gets the command with it.
+        bare = state == "valid" and FILES[installer.platform].endswith(".msi")
+        said = commands(installer, key_info=service.key_info(work, installer) if bare else "")
+        shown = {"installer": installer, "state": state, "commands": said}
+        return render_template("installers/link.html", **shown), status
 
 
 @blp.post(f"{links.PREFIX}<installer_id>/<token>")

@@ -140,12 +140,12 @@ def _shown(
     extending: ExtendForm | None = None,
     sending: SendForm | None = None,
 ) -> str:
-    said: Commands | None = None
-    if key_info:
-        owner = group_service.owner(work, installer.jump_group_type, installer.jump_group_id)
-        said = commands(installer, owner.label, key_info)
     state = service.state(work, installer)
     gives = state == "valid" and _may_hand_out(work, installer)
+    said: Commands | None = None
+    if gives:
+        owner = group_service.owner(work, installer.jump_group_type, installer.jump_group_id)
+        said = commands(installer, owner.label, key_info)
     url = work.config.effective_public_urls[0]
     values: dict[str, Any] = {
         "installer": installer,

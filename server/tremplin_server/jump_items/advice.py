@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from flask_babel import format_date
+from flask_babel import format_date, format_timedelta
 from tremplin_agent import __version__
 
 from tremplin_server.clients.lifecycle import offline_limit_minutes
@@ -39,6 +39,10 @@ def advice(work: Work, item: Item, client: JumpClient) -> list[Advice]:
 
 
 def _of_state(work: Work, state: str, client: JumpClient) -> list[Advice]:
+    if state == "resting":
+        ago = format_timedelta(work.now() - (client.last_seen or client.created_at))
+        text = _("Passive: it checked in %(ago)s ago, and is woken when a session starts.", ago=ago)
+        return [Advice("info", text), *_deafness(client)]
     program = f"{client.install_dir}/init-script" if client.install_dir else ""
     if state == "offline":
         text = _("It is not connected and comes back by itself once the host reaches this server.")
@@ -58,6 +62,15 @@ def _of_state(work: Work, state: str, client: JumpClient) -> list[Advice]:
         "pending": ("info", _("It has enrolled and was not connected yet.")),
     }
     return [Advice(*texts[state])] if state in texts else []
+
+
+def _deafness(client: JumpClient) -> list[Advice]:
+    """Return why a passive client cannot be woken, if it cannot."""
+    listening = client.listening or {}
+    if listening.get("port"):
+        return []
+    fault = listening.get("fault") or _("it has not said yet where it listens")
+    return [Advice("warning", _("It cannot be woken: %(fault)s.", fault=fault))]
 
 
 def _leaves(work: Work, client: JumpClient) -> str:

@@ -31,6 +31,7 @@ class ManyPropertiesForm(FlaskForm):  # type: ignore[misc] # the package has no 
     jump_policy_id = SelectField(_l("Jump Policy"))
     attended_session_policy_id = SelectField(_l("Session policy, user present"))
     unattended_session_policy_id = SelectField(_l("Session policy, nobody present"))
+    connection_type = SelectField(_l("Connection"), default=_SAME)
     max_offline_minutes = IntegerField(
         _l("Remove after minutes offline"),
         [Optional(), NumberRange(0, 2_147_483_647)],
@@ -48,6 +49,8 @@ class ManyPropertiesForm(FlaskForm):  # type: ignore[misc] # the package has no 
         form.jump_policy_id.choices = pages.options([*same, *policies.jump_choices(work)])
         for name in POLICIES[1:]:
             form[name].choices = pages.options([*same, *policies.session_choices(work)])
+        kinds = [("active", _("Active")), ("passive", _("Passive"))]
+        form.connection_type.choices = pages.options([*same, *kinds])
         for name in _SWITCHES:
             form[name].choices = pages.options([*same, ("yes", _("Yes")), ("no", _("No"))])
         return form
@@ -60,6 +63,8 @@ class ManyPropertiesForm(FlaskForm):  # type: ignore[misc] # the package has no 
         for name in POLICIES:
             if self[name].data != _SAME:
                 changes[name] = int(self[name].data) or None
+        if self.connection_type.data != _SAME:
+            changes["connection_type"] = self.connection_type.data
         for name in _SWITCHES:
             if self[name].data != _SAME:
                 changes[name] = self[name].data == "yes"

@@ -135,7 +135,7 @@ def _dialogue(template: str, items: list[Item], form: FlaskForm) -> ResponseRetu
             return redirect(url_for("client_pages.show", client_id=items[0].id))
         return redirect(url_for("shortcut_pages.show", number=items[0].id))
     names = [item.name for item in items[:_NAMED]]
-    away = sum(item.state not in ("online", "uninstalled", "") for item in items)
+    away = sum(item.state not in ("online", "resting", "uninstalled", "") for item in items)
     return render_template(
         template,
         items=items,

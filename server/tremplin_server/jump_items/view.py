@@ -17,6 +17,7 @@ PER_PAGE = 100
 MAX_PHRASE = 255
 STATES = (
     "online",
+    "resting",
     "offline",
     "lost",
     "disabled",

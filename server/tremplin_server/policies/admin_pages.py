@@ -14,7 +14,7 @@ from tremplin_server.errors import NotFound
 from tremplin_server.i18n import gettext as _
 from tremplin_server.permissions import Permission
 from tremplin_server.policies import changes, service
-from tremplin_server.policies.forms import JumpPolicyForm, PolicyForm
+from tremplin_server.policies.forms import JumpPolicyForm, PolicyForm, SessionPolicyForm
 from tremplin_server.policies.models import JumpPolicy, SessionPolicy
 
 blp = pages.blueprint("policy_pages", __name__)
@@ -46,7 +46,7 @@ def _kind(name: str) -> Any:
 
 def _form(work: Work, name: str, **options: Any) -> PolicyForm:
     if name != "jump":
-        return PolicyForm(**options)
+        return SessionPolicyForm(**options)
     form = JumpPolicyForm(**options)
     offered: Offered = current_app.extensions[OFFERED](work)
     form.offer(offered.users, offered.roles, offered.groups)

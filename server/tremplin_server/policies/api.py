@@ -15,11 +15,11 @@ from tremplin_server.policies.schemas import (
     JumpPolicyBody,
     JumpPolicyChange,
     JumpPolicyNew,
-    PolicyBody,
-    PolicyChange,
-    PolicyNew,
     PolicyQuery,
     ScheduleBody,
+    SessionPolicyBody,
+    SessionPolicyChange,
+    SessionPolicyNew,
     schedule_body,
 )
 
@@ -88,15 +88,15 @@ class SessionPolicies(MethodView):
     """All session policies."""
 
     @session_policies.arguments(PolicyQuery, location="query")
-    @session_policies.response(200, PolicyBody(many=True), headers=rest.PAGE_HEADERS)
+    @session_policies.response(200, SessionPolicyBody(many=True), headers=rest.PAGE_HEADERS)
     def get(self, filters: dict[str, Any]) -> Response:
         """List the session policies."""
         rest.current_actor().require(Permission.INSTALLERS_READ)
         with rest.reading() as work:
-            return rest.page(work, service.session_policies(**filters), PolicyBody)
+            return rest.page(work, service.session_policies(**filters), SessionPolicyBody)
 
-    @session_policies.arguments(PolicyNew)
-    @session_policies.response(201, PolicyBody)
+    @session_policies.arguments(SessionPolicyNew)
+    @session_policies.response(201, SessionPolicyBody)
     def post(self, values: dict[str, Any]) -> Any:
         """Add a session policy."""
         with rest.writing() as work:
@@ -108,14 +108,14 @@ class SessionPolicies(MethodView):
 class OneSessionPolicy(MethodView):
     """One session policy."""
 
-    @session_policies.response(200, PolicyBody)
+    @session_policies.response(200, SessionPolicyBody)
     def get(self, id: int) -> SessionPolicy:
         """Return a session policy."""
         with rest.reading() as work:
             return changes.get(work, SessionPolicy, id)
 
-    @session_policies.arguments(PolicyChange)
-    @session_policies.response(200, PolicyBody)
+    @session_policies.arguments(SessionPolicyChange)
+    @session_policies.response(200, SessionPolicyBody)
     def patch(self, values: dict[str, Any], id: int) -> SessionPolicy:
         """Change a session policy, for all that refer to it."""
         with rest.writing() as work:

@@ -27,6 +27,7 @@ from tremplin_server.i18n import lazy_gettext as _l
 from tremplin_server.policies.limits import (
     MAX_APPROVAL_MINUTES,
     MAX_FACTOR_MINUTES,
+    MAX_IDLE_MINUTES,
     MAX_RECIPIENTS_LENGTH,
     MAX_SESSION_MINUTES,
 )
@@ -56,6 +57,31 @@ class PolicyForm(FlaskForm):  # type: ignore[misc] # the package has no types
     def values(self) -> dict[str, Any]:
         """Return what was typed, as the service takes it."""
         return {name: value for name, value in self.data.items() if name != "csrf_token"}
+
+
+class SessionPolicyForm(PolicyForm):
+    """A session policy."""
+
+    allow_shell = BooleanField(_l("Open shells"), default=True)
+    allow_exec = BooleanField(
+        _l("Run commands"),
+        default=True,
+        description=_l("A shell or a command can move files, too."),
+    )
+    allow_download = BooleanField(_l("Download files"), default=True)
+    allow_upload = BooleanField(_l("Upload and change files"), default=True)
+    allow_forward = BooleanField(_l("Forward to ports of the host"), default=True)
+    record = BooleanField(_l("Record terminals"), default=True)
+    idle_minutes = IntegerField(
+        _l("End after so many minutes without a byte"),
+        [Optional(), NumberRange(0, MAX_IDLE_MINUTES)],
+        default=0,
+        description=_l("0: as the site has it."),
+    )
+
+    def values(self) -> dict[str, Any]:
+        values = super().values()
+        return {**values, "idle_minutes": values["idle_minutes"] or 0}
 
 
 class EntryForm(Form):  # type: ignore[misc] # the package has no types

@@ -12,6 +12,7 @@ from tremplin_server.policies.schedule import MAX_ENTRIES, entry_of, zone_named
 
 MAX_FACTOR_MINUTES = 24 * 60
 MAX_SESSION_MINUTES = 7 * 24 * 60
+MAX_IDLE_MINUTES = 24 * 60
 MAX_APPROVAL_MINUTES = 7 * 24 * 60
 MAX_APPROVERS = 100
 MAX_RECIPIENTS_LENGTH = 2000

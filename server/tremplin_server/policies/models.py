@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, String, Text, false, text
+from sqlalchemy import JSON, String, Text, false, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tremplin_server.db import Model
@@ -22,6 +22,10 @@ class SimultaneousJumps(StrEnum):
 
 def _no() -> Mapped[bool]:
     return mapped_column(default=False, server_default=false())
+
+
+def _yes() -> Mapped[bool]:
+    return mapped_column(default=True, server_default=true())
 
 
 def _list() -> Mapped[Any]:
@@ -80,3 +84,14 @@ class SessionPolicy(Model):
     display_name: Mapped[str] = mapped_column(String(255))
     code_name: Mapped[str] = mapped_column(String(64), unique=True)
     description: Mapped[str] = mapped_column(Text, default="")
+    allow_shell: Mapped[bool] = _yes()
+    allow_exec: Mapped[bool] = _yes()
+    allow_upload: Mapped[bool] = _yes()
+    """To write and change files over SFTP."""
+    allow_download: Mapped[bool] = _yes()
+    """To read files over SFTP."""
+    allow_forward: Mapped[bool] = _yes()
+    record: Mapped[bool] = _yes()
+    """Whether terminals are recorded, where the site records at all."""
+    idle_minutes: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Without a byte for that long a session ends; 0: as the site has it."""

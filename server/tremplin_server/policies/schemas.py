@@ -12,6 +12,7 @@ from tremplin_server.policies.limits import (
     MAX_APPROVAL_MINUTES,
     MAX_APPROVERS,
     MAX_FACTOR_MINUTES,
+    MAX_IDLE_MINUTES,
     MAX_RECIPIENTS_LENGTH,
     MAX_SESSION_MINUTES,
 )
@@ -39,7 +40,7 @@ class PolicyQuery(Query):
 
 
 class PolicyBody(ma.Schema):
-    """A Jump Policy or a session policy."""
+    """What policies of both kinds have."""
 
     id = Integer()
     display_name = fields.String()
@@ -63,6 +64,22 @@ class ScheduleBody(ma.Schema):
     entries = fields.List(
         fields.Nested(ScheduleEntryBody), validate=validate.Length(max=MAX_ENTRIES)
     )
+
+
+class SessionPolicyRules(ma.Schema):
+    """What a session policy allows inside a session. idle_minutes: 0 is what the site has."""
+
+    allow_shell = Boolean()
+    allow_exec = Boolean()
+    allow_upload = Boolean()
+    allow_download = Boolean()
+    allow_forward = Boolean()
+    record = Boolean()
+    idle_minutes = Integer(minimum=0, maximum=MAX_IDLE_MINUTES)
+
+
+class SessionPolicyBody(PolicyBody, SessionPolicyRules):
+    """A session policy."""
 
 
 class JumpPolicyRules(ma.Schema):
@@ -108,7 +125,7 @@ class JumpPolicyBody(PolicyBody, JumpPolicyRules):
 
 
 class PolicyChange(ma.Schema):
-    """What can be changed about a session policy."""
+    """What can be changed about a policy of either kind."""
 
     display_name = fields.String(validate=_NAME)
     code_name = fields.String(validate=_CODE_NAME)
@@ -116,7 +133,7 @@ class PolicyChange(ma.Schema):
 
 
 class PolicyNew(PolicyChange):
-    """A new session policy. Without a code name one is made of the name."""
+    """A new policy of either kind. Without a code name one is made of the name."""
 
     display_name = fields.String(required=True, validate=_NAME)
     code_name = fields.String(validate=_CODE_NAME)
@@ -145,3 +162,11 @@ class JumpPolicyNew(JumpPolicyChange, PolicyNew):
 def schedule_body(policy: JumpPolicy) -> dict[str, Any]:
     """Return the schedule of a policy as the API has it."""
     return {"timezone": policy.timezone, "entries": policy.schedule_entries}
+
+
+class SessionPolicyChange(PolicyChange, SessionPolicyRules):
+    """What can be changed about a session policy."""
+
+
+class SessionPolicyNew(PolicyNew, SessionPolicyRules):
+    """A new session policy."""

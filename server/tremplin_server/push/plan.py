@@ -24,7 +24,7 @@ PLATFORMS = {
 }
 LEAVING = (State.UNINSTALLED, State.REMOVING)
 """The host's half is gone, or about to go."""
-CONNECTED = (State.ONLINE, State.DISABLED)
+CONNECTED = (State.ONLINE, State.RESTING, State.DISABLED)
 """The agent is connected; who disabled it is on the host, and obeyed."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from sqlalchemy import func, select, text
@@ -16,6 +16,7 @@ from tremplin_server.db import Work
 from tremplin_server.errors import Conflict, Denied, Invalid, Unavailable
 from tremplin_server.groups import service as groups
 from tremplin_server.permissions import Permission
+from tremplin_server.sessions import grants
 from tremplin_server.sessions.models import Front, JumpSession, SessionState
 from tremplin_server.sessions.policy_gate import Admission, Asked, Item, admit
 
@@ -62,7 +63,7 @@ class Request:
 
 
 def startable(work: Work, client_id: int, request: Request) -> tuple[JumpClient, Admission]:
-    """Return the Jump Client of a session that may begin, and what its policy says.
+    """Return the Jump Client of a session that may begin, and what its policies say.
 
     See `service.start` for the errors.
 
@@ -73,6 +74,7 @@ def startable(work: Work, client_id: int, request: Request) -> tuple[JumpClient,
     groups.require_item(work, place, "start")
     require_values(work, request)
     _require_ready(client)
+    grant = grants.of(work, place, client, request.capabilities)
     _one_at_a_time(work)
     asked = Asked(
         request.reason,
@@ -84,7 +86,7 @@ def startable(work: Work, client_id: int, request: Request) -> tuple[JumpClient,
     item = Item("client", place.id, client.name, client.id)
     admission = admit(work, place.jump_policy_id, item, asked)
     require_room(work)
-    return client, admission
+    return client, replace(admission, grant=grant)
 
 
 def require_values(work: Work, request: Request) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import JSON, BigInteger, Float, ForeignKey, String
+from sqlalchemy import JSON, BigInteger, Float, ForeignKey, String, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tremplin_server.db import Model
@@ -84,6 +84,12 @@ class JumpSession(Model):
     """Of the request or incident that the technician works on, in a system of the site's own."""
     jump_policy_id: Mapped[int | None]
     """The Jump Policy that let it start, which may be gone since."""
+    session_policy_id: Mapped[int | None]
+    """The session policy that says what it was granted, which may be gone since."""
+    recorded: Mapped[bool] = mapped_column(default=True, server_default=true())
+    """Whether its terminals are recorded, where the site records at all."""
+    idle_minutes: Mapped[int] = mapped_column(default=0, server_default="0")
+    """After how long without a byte it ends; 0 is never."""
 
 
 class SessionRecording(Model):

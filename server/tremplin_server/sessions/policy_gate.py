@@ -20,6 +20,7 @@ from tremplin_server.policies.refusal import PolicyRefusal
 from tremplin_server.policies.rules import Allowed, Facts, Needs, Rule
 from tremplin_server.policies.schedule import zone_named
 from tremplin_server.sessions import approvals
+from tremplin_server.sessions.grants import Grant
 from tremplin_server.sessions.models import Front, JumpSession, SessionState
 
 TIME_UP = "session.time_up"
@@ -59,12 +60,14 @@ class Item:
 class Admission:
     """What the policy that let a session start says about its end.
 
-    until: None when it says nothing. code: why it ends then.
+    until: None when it says nothing. code: why it ends then. grant: what the session policy
+    grants; None where there is none to ask, as in a support session.
     """
 
     policy_id: int | None = None
     until: datetime | None = None
     code: str = TIME_UP
+    grant: Grant | None = None
 
 
 def admit(work: Work, policy_id: int | None, item: Item, asked: Asked) -> Admission:

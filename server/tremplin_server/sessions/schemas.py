@@ -6,16 +6,17 @@ from typing import Any
 
 import marshmallow as ma
 from marshmallow import fields, validate
-from tremplin_agent.terms import Capability
+from tremplin_agent.terms import Capability, FileCapability
 
 from tremplin_server.installers.fields import MAX_INTEGER
 from tremplin_server.installers.schemas import choice, text
-from tremplin_server.rest import Integer, Query, Timestamp
+from tremplin_server.rest import Boolean, Integer, Query, Timestamp
 from tremplin_server.sessions.checks import MAX_TICKET_ID
 from tremplin_server.sessions.models import Front, JumpSession, SessionState
 from tremplin_server.sessions.service import MAX_KEYS, MAX_REASON
 
 _CAPABILITIES = tuple(capability.value for capability in Capability)
+_GRANTED = (*_CAPABILITIES, *(way.value for way in FileCapability))
 _MAX_PORT = 65535
 _LONGEST_KEY = 20_000
 
@@ -75,7 +76,9 @@ class SessionBody(ma.Schema):
     ticket_id = fields.String()
     jump_policy_id = Integer(allow_none=True)
     technician_ip = fields.String()
-    capabilities = fields.List(choice(*_CAPABILITIES))
+    capabilities = fields.List(choice(*_GRANTED))
+    session_policy_id = Integer(allow_none=True)
+    recorded = Boolean()
     ports = fields.List(Integer())
     created_at = Timestamp()
     opened_at = Timestamp(allow_none=True)

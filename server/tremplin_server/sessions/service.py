@@ -23,6 +23,7 @@ from tremplin_server.accounts.models import User
 from tremplin_server.accounts.service import language_of
 from tremplin_server.accounts.tokens import hash_of
 from tremplin_server.audit import service as audit
+from tremplin_server.clients import waking
 from tremplin_server.clients.lifecycle import State
 from tremplin_server.clients.models import JumpClient, Worker
 from tremplin_server.db import Work
@@ -33,6 +34,7 @@ from tremplin_server.sessions.checks import MAX_KEYS as MAX_KEYS
 from tremplin_server.sessions.checks import MAX_REASON as MAX_REASON
 from tremplin_server.sessions.checks import START_SECONDS as START_SECONDS
 from tremplin_server.sessions.checks import Request as Request
+from tremplin_server.sessions.grants import Limits, granted
 from tremplin_server.sessions.hosts import SessionHost
 from tremplin_server.sessions.models import Front, JumpSession, SessionState
 from tremplin_server.sessions.policy_gate import TIME_UP, Admission
@@ -75,10 +77,10 @@ class Started:
 class Opening:
     """A session that can be connected now; what `SessionHub.connect` takes.
 
-    holder: the worker that holds the client's control channel, as far as the database
-    knows. host_key: the raw Ed25519 key that the host's SSH server proves (see
-    `host_keys.ssh_public_key`). passive: the client may be away and is waited for.
-    limit_code: why the session ends at `expires_at`.
+    holder: the worker that holds the client's control channel, by the database. host_key: the
+    raw Ed25519 key that the host's SSH server proves (see `host_keys.ssh_public_key`). passive:
+    the client may be away; wake: where it is woken then, if anywhere. limit_code: why the
+    session ends at `expires_at`.
     """
 
     session_id: str
@@ -90,6 +92,7 @@ class Opening:
     host_key: bytes
     holder: str | None
     passive: bool = False
+    wake: waking.Target | None = None
     limit_code: str = TIME_UP
 
 
@@ -184,6 +187,8 @@ def _add(
     now = work.now()
     latest = now + timedelta(hours=work.config.session_hours)
     until = min(latest, admission.until or latest)
+    idle = work.config.session_idle_minutes
+    grant = admission.grant or granted(request.capabilities, Limits(), idle)
     ports = work.config.session_ports if request.ports is None else request.ports
     session = JumpSession(
         id=secrets.token_hex(16),
@@ -199,9 +204,9 @@ def _add(
         state=SessionState.STARTING,
         reason=request.reason,
         technician_ip=(request.technician_ip or work.actor.source_ip)[:64],
-        capabilities=[capability.value for capability in request.capabilities],
-        ports=list(ports) if Capability.FORWARD in request.capabilities else [],
-        targets=list(request.targets),
+        capabilities=list(grant.capabilities),
+        ports=list(ports) if Capability.FORWARD.value in grant.capabilities else [],
+        targets=list(request.targets) if Capability.FORWARD.value in grant.capabilities else [],
         keys=list(request.keys),
         vouched=request.open,
         ticket_hash=hash_of(ticket) if ticket else "",
@@ -211,6 +216,9 @@ def _add(
         limit_code=admission.code if until == admission.until else TIME_UP,
         ticket_id=request.ticket_id.strip(),
         jump_policy_id=admission.policy_id,
+        session_policy_id=grant.policy_id,
+        recorded=grant.record,
+        idle_minutes=grant.idle_minutes,
     )
     work.session.add(session)
     work.session.flush()
@@ -257,6 +265,7 @@ def _opening(work: Work, session: JumpSession, client: SessionHost) -> Opening:
         host_key=client.public_key,
         holder=client.worker_id,
         passive=client.connection_type == "passive",
+        wake=waking.target_of_passive(client),
         limit_code=session.limit_code,
     )
 
@@ -274,8 +283,8 @@ def _terms(work: Work, session: JumpSession) -> Terms:
         ports=tuple(session.ports),
         targets=tuple(session.targets),
         expires_at=session.expires_at.timestamp(),
-        idle_seconds=config.session_idle_minutes * 60,
-        record_bytes=config.session_recording_mb * 1024 * 1024,
+        idle_seconds=session.idle_minutes * 60,
+        record_bytes=config.session_recording_mb * 1024 * 1024 * session.recorded,
         technician=session.actor,
         notice=notice if config.session_notice and session.guest_id is None else "",
         ends=ends | {TIME_UP: ends.get(session.limit_code, ends[TIME_UP])},

@@ -18,16 +18,22 @@ from tremplin_server.settings.models import Setting
 from tremplin_server.settings.service import parsed
 
 SECONDS = 2.0
+EXTENSION = "tremplin-settings"
+"""Under which the application keeps its `Overlay`."""
 
 
 class Overlay:
     """Gives the configuration as the settings change it; shared by a process's threads.
 
-    fixed: names that the configuration file or the environment states; they win.
+    fixed: names that the configuration file or the environment states; they win. origins:
+    which of the two states each.
     """
 
-    def __init__(self, engine: Engine, fixed: frozenset[str]) -> None:
+    def __init__(
+        self, engine: Engine, fixed: frozenset[str], origins: Mapping[str, str] | None = None
+    ) -> None:
         self.fixed = fixed
+        self.origins = origins or {}
         self._engine = engine
         self._read_at = 0.0
         self._values: Mapping[str, int | str] = {}

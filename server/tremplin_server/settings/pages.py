@@ -11,21 +11,19 @@ from wtforms import IntegerField, SelectField
 from wtforms.validators import InputRequired, NumberRange
 
 from tremplin_server import pages, rest
-from tremplin_server.config import MAX_COUNT, least
+from tremplin_server.config import least, most
 from tremplin_server.i18n import gettext as _
 from tremplin_server.i18n import lazy_gettext as _l
 from tremplin_server.permissions import Permission
 from tremplin_server.settings import service
+from tremplin_server.settings.overlay import EXTENSION as OVERLAY
 from tremplin_server.settings.overlay import Overlay
-
-OVERLAY = "tremplin-settings"
-"""Under which the application keeps its `Overlay`."""
 
 blp = pages.blueprint("setting_pages", __name__)
 
 
 def _number(name: str, label: Any, description: Any = "") -> IntegerField:
-    checks = [InputRequired(), NumberRange(least(name), MAX_COUNT)]
+    checks = [InputRequired(), NumberRange(least(name), most(name))]
     return IntegerField(label, checks, description=description)
 
 
@@ -39,6 +37,16 @@ class SettingsForm(FlaskForm):  # type: ignore[misc] # the package has no types
         _l("At least 15. The agent removes itself, too."),
     )
     statistics_seconds = _number("statistics_seconds", _l("Seconds between two statistics"))
+    check_in_seconds = _number(
+        "check_in_seconds",
+        _l("Seconds between two check-ins of a passive Jump Client"),
+        _l("It keeps no connection in between, and listens for the server's call."),
+    )
+    wake_port = _number(
+        "wake_port",
+        _l("Port on which passive Jump Clients listen"),
+        _l("This server must reach it on their hosts; they hear of it at their next check-in."),
+    )
     uninstalled_records = SelectField(
         _l("Jump Clients uninstalled on their host"),
         choices=pages.options([("keep", _l("Stay in the list")), ("remove", _l("Are removed"))]),

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import select
+
 from tremplin_server.audit import service as audit
-from tremplin_server.config import MAX_COUNT, least
+from tremplin_server.config import Config, least, most
 from tremplin_server.db import Work
 from tremplin_server.errors import Conflict, Invalid
 from tremplin_server.permissions import Permission
@@ -17,6 +19,8 @@ NUMBERS = (
     "lost_days",
     "delete_days",
     "statistics_seconds",
+    "check_in_seconds",
+    "wake_port",
     "limit_clients",
     "limit_active_clients",
     "limit_technicians",
@@ -28,17 +32,39 @@ NAMES = (*NUMBERS, *CHOICES)
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A setting as it is now. fixed: the configuration states it, so no page changes it."""
+    """A setting as it is now. fixed: the configuration states it, so no page changes it.
+
+    source: `file` or `environment` when it is fixed, else `database` or `default`.
+    """
 
     name: str
     value: int | str
     fixed: bool
+    source: str
+    default: int | str
 
 
-def settings(work: Work, fixed: frozenset[str]) -> list[Shown]:
-    """Return the settings; needs accounts.read."""
+def settings(
+    work: Work, fixed: frozenset[str], origins: Mapping[str, str] | None = None
+) -> list[Shown]:
+    """Return the settings; needs accounts.read. origins: which of file and environment states."""
     work.actor.require(Permission.ACCOUNTS_READ)
-    return [Shown(name, getattr(work.config, name), name in fixed) for name in NAMES]
+    usual = Config()
+    kept = {
+        row.name
+        for row in work.session.scalars(select(Setting))
+        if row.name in NAMES and parsed(row.name, row.value) is not None
+    }
+
+    def source(name: str) -> str:
+        if name in fixed:
+            return (origins or {}).get(name, "file")
+        return "database" if name in kept else "default"
+
+    return [
+        Shown(name, getattr(work.config, name), name in fixed, source(name), getattr(usual, name))
+        for name in NAMES
+    ]
 
 
 def change(work: Work, values: Mapping[str, Any], fixed: frozenset[str]) -> None:
@@ -70,7 +96,7 @@ def parsed(name: str, text: str) -> int | str | None:
     if name not in NUMBERS or not text.isdecimal():
         return None
     number = int(text)
-    return number if least(name) <= number <= MAX_COUNT else None
+    return number if least(name) <= number <= most(name) else None
 
 
 def _require_good(values: Mapping[str, Any]) -> None:
@@ -82,7 +108,12 @@ def _require_good(values: Mapping[str, Any]) -> None:
             wrong[name] = (
                 [f"Must be one of: {', '.join(CHOICES[name])}."]
                 if name in CHOICES
-                else [f"Must be at least {least(name)}."]
+                else [_bounds(name, str(value))]
             )
     if wrong:
         raise Invalid(wrong)
+
+
+def _bounds(name: str, text: str) -> str:
+    too_much = text.isdecimal() and int(text) > most(name)
+    return f"Must be at most {most(name)}." if too_much else f"Must be at least {least(name)}."

@@ -62,9 +62,9 @@ class Module:
         names = (
             "id", "external_id", "name", "tag", "comments", "jump_group", "jump_policy",
             "session_policy", "attended_session_policy", "unattended_session_policy",
-            "max_offline_minutes", "ephemeral", "pinned_forever", "jump_group_id",
-            "jump_group_type", "valid_duration", "max_uses", "on_duplicate", "allow_takeover",
-            "allow_overrides", "platform", "installer_id",
+            "connection_type", "max_offline_minutes", "ephemeral", "pinned_forever",
+            "jump_group_id", "jump_group_type", "valid_duration", "max_uses", "on_duplicate",
+            "allow_takeover", "allow_overrides", "platform", "installer_id",
         )  # fmt: skip
         self.params = dict.fromkeys(names) | {"wait": False, "confirm_gone": False} | params
         self.check_mode = False

@@ -65,7 +65,7 @@ function jump(keys: readonly string[]): void {
   const refused: Row[] = [];
   for (const row of grid.rows(keys)) {
     if (row.method === "rdp") location.assign(`/console/shortcuts/${row.id}`);
-    else if (row.state === "online") tabs.open(row);
+    else if (row.state === "online" || row.state === "resting") tabs.open(row);
     else refused.push(row);
   }
   const first = refused[0];

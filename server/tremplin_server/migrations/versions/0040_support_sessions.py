@@ -1,6 +1,6 @@
 """Support sessions: their keys, technicians, chat and pins, and the sessions held in them.
 
-Revision: 0040; follows: 0022
+Revision: 0040; follows: 0030
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0040"
-down_revision = "0022"
+down_revision = "0030"
 branch_labels = None
 depends_on = None
 

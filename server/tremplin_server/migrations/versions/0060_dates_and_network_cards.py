@@ -1,6 +1,6 @@
 """When a Jump Client is removed, and the network cards that wake its host.
 
-Revision: 0060; follows: 0051
+Revision: 0060; follows: 0052
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0060"
-down_revision = "0051"
+down_revision = "0052"
 branch_labels = None
 depends_on = None
 

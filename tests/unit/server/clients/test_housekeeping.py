@@ -106,6 +106,9 @@ def test_what_an_agent_is_told(stage: Stage) -> None:
         "heartbeat_seconds": 15,
         "statistics_seconds": 300,
         "offline_limit_minutes": 60,
+        "connection_type": "active",
+        "check_in_seconds": 900,
+        "wake_port": 8024,
     }
 
 

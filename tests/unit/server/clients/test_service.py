@@ -109,6 +109,9 @@ def test_a_change_is_written_audited_and_told(stage: Stage) -> None:
         "tag": "red",
         "comments": "",
         "offline_limit_minutes": 30,
+        "connection_type": "active",
+        "check_in_seconds": 600,
+        "wake_port": 8024,
     }
     update(stage, agent, tag="green")
     [order] = stage.pending(agent)
