@@ -14,6 +14,7 @@ from tremplin_agent.platform.windows import board_uuid
 from tremplin_agent.platform.windows_statistics import named
 from tremplin_agent.platform.windows_terminal import environment_block, in_wine, size
 from tremplin_agent.refusal import Refusal
+from tremplin_agent.ssh import windows as sessions
 from tremplin_agent.ssh import windows_files
 
 from tests.windows.wine import HERE
@@ -74,6 +75,20 @@ def test_the_service_is_started_again_ever_later() -> None:
 )
 def test_the_path_of_the_service_is_in_quotes(directory: str, command: str) -> None:
     assert windows_service.command_line(PureWindowsPath(directory)) == command
+
+
+@pytest.mark.parametrize(
+    ("shell", "command", "line"),
+    [
+        ("C:\\Windows\\System32\\cmd.exe", 'dir "C:\\a b"',
+         'C:\\Windows\\System32\\cmd.exe /d /s /c "dir "C:\\a b""'),
+        ("C:\\p s\\PowerShell.exe", 'Get-Item "C:\\a b"',
+         '"C:\\p s\\PowerShell.exe" -c "Get-Item \\"C:\\a b\\""'),
+        ("C:\\pwsh.exe", None, "C:\\pwsh.exe"),
+    ],
+)  # fmt: skip
+def test_the_hosts_shell_runs_commands(shell: str, command: str | None, line: str) -> None:
+    assert sessions.command_line(shell, command) == line
 
 
 def test_an_environment_is_sorted_and_ends_twice() -> None:
