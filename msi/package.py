@@ -23,6 +23,7 @@ HIDDEN = ("KEY_INFO", "TremplinRegister", "TremplinRollback", "TremplinUnregiste
 
 _NAMESPACE = uuid.UUID("0d1c2f4e-9c56-4b8e-8f0e-5d9d3f0c7a52")
 _INSTALLING = "NOT Installed"
+_AT_WORK = "NOT Installed OR REINSTALL"
 _REMOVING = 'REMOVE="ALL"'
 _REMOVED_FOR_GOOD = 'REMOVE="ALL" AND NOT UPGRADINGPRODUCTCODE'
 
@@ -50,6 +51,15 @@ ACTIONS = (
 )
 """Unregister after the service has stopped (1900) and before files go (3500); Register once
 the service is there (5800) and before it starts (5900)."""
+
+
+CONDITIONS = {
+    "StopServices": f"{_AT_WORK} OR REMOVE",
+    "InstallFiles": _AT_WORK,
+    "StartServices": f"{START_SERVICES} <> 0 AND ({_AT_WORK})",
+}
+"""Of standard actions. Installing the same version again changes nothing, and so it neither
+stops the service nor writes below it: Windows does so by itself, Wine does not."""
 
 
 def product_code(version: str) -> str:
@@ -228,8 +238,8 @@ def amendments() -> Iterator[str]:
     ):
         yield f"DELETE FROM `Property` WHERE `Property` = '{name}'"
         yield f"INSERT INTO `Property` (`Property`, `Value`) VALUES ('{name}', '{value}')"
-    yield (
-        "UPDATE `InstallExecuteSequence` SET `Condition` = "
-        f"'{START_SERVICES} <> 0' "
-        "WHERE `InstallExecuteSequence`.`Action` = 'StartServices'"
-    )
+    for name, when in CONDITIONS.items():
+        yield (
+            f"UPDATE `InstallExecuteSequence` SET `Condition` = '{when}' "
+            f"WHERE `InstallExecuteSequence`.`Action` = '{name}'"
+        )

@@ -39,7 +39,7 @@ def test_the_reason_of_a_failure_and_msiexecs_status(windows: Windows, exe: Path
 
 @pytest.mark.parametrize("status", [1641, 3010])
 def test_every_status_of_msiexec_is_passed_on(
-    windows: Windows, exe: Path, tmp_path: Path, status: int
+    windows: Windows, exe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
     """Wine's msiexec never asks for a restart, so one that does stands in its place."""
     source, program = tmp_path / "msiexec.c", tmp_path / "msiexec.exe"
@@ -53,8 +53,11 @@ def test_every_status_of_msiexec_is_passed_on(
     kept = own.read_bytes()
     try:
         own.write_bytes(program.read_bytes())
-        native = "set WINEDLLOVERRIDES=msiexec.exe=n"
-        assert windows.machine.line(f"{native}&& {line}").status == status
+        with monkeypatch.context() as changed:
+            # Wine prefers its own to what lies there, unless it is told otherwise.
+            overrides = windows.machine.environment["WINEDLLOVERRIDES"] + ";msiexec.exe=n"
+            changed.setitem(windows.machine.environment, "WINEDLLOVERRIDES", overrides)
+            assert windows.machine.line(line).status == status
     finally:
         own.write_bytes(kept)
 

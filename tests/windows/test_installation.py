@@ -47,6 +47,13 @@ def test_the_service_starts_with_windows_and_after_a_failure(
     site.until_state(name, "online")
     said = windows.machine.run("sc.exe", "query", SERVICE).output
     assert "RUNNING" in said
+    facts = windows.machine.registry(rf"HKLM\SYSTEM\CurrentControlSet\Services\{SERVICE}")
+    assert '"C:\\Program Files\\Tremplin Jump Client\\python\\pythonw.exe" -I -S' in facts
+    record = site.record(name)
+    again = windows.install("KEY_INFO=nonsense jc_tag=other")
+    assert again.status == 0, "the same version once more changes nothing"
+    assert (site.record(name)["id"], site.record(name)["tag"]) == (record["id"], record["tag"])
+    assert "RUNNING" in windows.machine.run("sc.exe", "query", SERVICE).output
     windows.machine.off()
     site.until_state(name, "offline")
     windows.machine.on()

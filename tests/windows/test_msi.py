@@ -50,7 +50,8 @@ def test_actions_run_where_they_can_work(msi: Path) -> None:
     assert order["StopServices"] < order["TremplinUnregister"] < order["RemoveFiles"]
     assert order["RemoveFiles"] < order["TremplinForget"]
     assert order["InstallInitialize"] < order["RemoveExistingProducts"] < order["InstallFiles"]
-    assert conditions["StartServices"] == "START_SERVICES <> 0"
+    assert conditions["StartServices"] == "START_SERVICES <> 0 AND (NOT Installed OR REINSTALL)"
+    assert conditions["StopServices"] == "NOT Installed OR REINSTALL OR REMOVE"
     kinds = {row["Action"]: int(row["Type"]) for row in rows(msi, "CustomAction")}
     assert kinds["TremplinRegister"] == 1 + 1024 + 2048 + 8192, "deferred, as SYSTEM, hidden"
     assert kinds["TremplinRollback"] & 256, "undone when what follows fails"

@@ -14,7 +14,7 @@ from tests.integration.agent_site import Site
 from tests.integration.openssh import Person
 from tests.serving import until
 from tests.windows.installing import Windows
-from tests.windows.wine import COMPILER, Machine
+from tests.windows.wine import Machine
 
 NAME = "winsession"
 
@@ -73,33 +73,6 @@ def test_cmd_in_a_terminal(reach: Reach) -> None:
     done = reach.ssh("-tt", NAME, typed=b"echo xx%OS%xx\rexit 7\r")
     assert b"xxWindows_NTxx" in done.stdout
     assert done.returncode == 7
-
-
-SHELL = """\
-#include <stdio.h>
-#include <windows.h>
-int main(void) { printf("shell: %s\\n", GetCommandLineA()); return 3; }
-"""
-
-
-def test_another_shell_is_the_hosts_choice(reach: Reach, tmp_path: Path) -> None:
-    """PowerShell is not to be had under Wine: what is run as it would be tells its words."""
-    source, program = tmp_path / "shell.c", tmp_path / "powershell.exe"
-    source.write_text(SHELL)
-    subprocess.run([COMPILER, "-O2", "-s", "-o", str(program), str(source)], check=True)
-    path = reach.windows.bring(program)
-    key = r"HKLM\SOFTWARE\OpenSSH"
-    assert reach.windows.machine.line(f"reg add {key} /v DefaultShell /d {path} /f").status == 0
-    try:
-        done = reach.ssh(NAME, 'Get-Item "C:\\a b"')
-        said = done.stdout.decode().strip()
-        assert said == f'shell: {path} -c "Get-Item \\"C:\\a b\\""'
-        assert done.returncode == 3
-        terminal = reach.ssh("-tt", NAME)
-        assert f"shell: {path}".encode() in terminal.stdout
-        assert terminal.returncode == 3
-    finally:
-        assert reach.windows.machine.line(f"reg delete {key} /f").status == 0
 
 
 def test_a_terminal_is_recorded(reach: Reach) -> None:

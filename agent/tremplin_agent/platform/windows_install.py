@@ -99,7 +99,7 @@ def _keep(before: Installation) -> None:
     """Take over an older version's identity and parameters."""
     now = replace(before, version=__version__, python=sys.executable)
     _write_facts(now)
-    windows_service.restart_on_failure()
+    windows_service.settle(now.directory)
     sys.stdout.write(f"version {before.version} becomes {__version__}\n")
 
 
@@ -123,7 +123,7 @@ def _register(directory: Path, parameters: Dict[str, Any], starts: bool) -> None
     windows_files.make_private(facts.var)
     Store(facts.var).save_key_info(key_text)
     _write_facts(facts)
-    windows_service.restart_on_failure()
+    windows_service.settle(directory)
     online = bool(parameters.get("online_install"))
     if online or starts:
         _enrol(directory, online)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import subprocess
 import threading
-from typing import Any, Callable, List, Optional
+from pathlib import Path, PurePath
+from typing import Any, Callable, List
 
 from tremplin_agent.platform.windows import SERVICE
 from tremplin_agent.platform.windows_api import DWORD, HANDLE, advapi32, check
@@ -26,7 +28,8 @@ _STOP, _INTERROGATE, _SHUTDOWN = 1, 4, 5
 _NOT_IMPLEMENTED = 120
 _ALL_ACCESS = 0xF01FF
 _CONNECT = 1
-_DESCRIPTION, _FAILURE_ACTIONS = 1, 2
+_FAILURE_ACTIONS = 2
+_NO_CHANGE = 0xFFFFFFFF
 _RESTART = 1
 
 log = logging.getLogger("tremplin.service")
@@ -119,26 +122,48 @@ class _Actions(ctypes.Structure):
     )
 
 
-def restart_on_failure() -> None:
-    """Have the service started again whenever its process dies; OSError if it can't be."""
+def failure_actions() -> Any:
+    """Return the SERVICE_FAILURE_ACTIONS: started again, sooner or later, whenever it dies."""
     actions = (_Action * len(RESTART_SECONDS))(
         *(_Action(_RESTART, seconds * 1000) for seconds in RESTART_SECONDS)
     )
-    wanted = _Actions(_DAY_SECONDS, None, None, len(actions), actions)
-    _configure(_FAILURE_ACTIONS, ctypes.byref(wanted))
+    return _Actions(_DAY_SECONDS, None, None, len(actions), actions)
 
 
-def _configure(level: int, wanted: Any) -> None:
+def command_line(directory: PurePath) -> str:
+    """Return what the service runs, in quotes where there are spaces: of a path without them
+    Windows would try C:\\Program first, which anybody may have put there."""
+    program, library = f"{directory}\\python\\pythonw.exe", f"{directory}\\lib"
+    return subprocess.list2cmdline([program, "-I", "-S", library, "service"])
+
+
+def settle(directory: Path) -> None:
+    """Tell the service control manager what the MSI's tables can't say; OSError if it fails."""
     advapi32.OpenSCManagerW.restype = HANDLE
     advapi32.OpenServiceW.restype = HANDLE
-    manager: Optional[Any] = HANDLE(advapi32.OpenSCManagerW(None, None, _CONNECT))
+    manager = HANDLE(advapi32.OpenSCManagerW(None, None, _CONNECT))
     check(manager, "the service manager")
     try:
         service = HANDLE(advapi32.OpenServiceW(manager, SERVICE, _ALL_ACCESS))
         check(service, f"the service {SERVICE}")
         try:
-            check(advapi32.ChangeServiceConfig2W(service, level, wanted), "its failure actions")
+            _configure(service, command_line(directory))
         finally:
             advapi32.CloseServiceHandle(service)
     finally:
         advapi32.CloseServiceHandle(manager)
+
+
+def _configure(service: Any, command: str) -> None:
+    kept, same = DWORD(_NO_CHANGE), None
+    check(
+        advapi32.ChangeServiceConfigW(
+            service, kept, kept, kept, command, same, same, same, same, same, same
+        ),
+        "its command",
+    )
+    actions = failure_actions()
+    check(
+        advapi32.ChangeServiceConfig2W(service, _FAILURE_ACTIONS, ctypes.byref(actions)),
+        "its failure actions",
+    )

@@ -118,6 +118,10 @@ class Mac:
         assert "not found" not in said, said
         return running.returncode
 
+    def has_run(self) -> bool:
+        """Return whether the agent has begun."""
+        return self._log.exists() and "agent run\n" in self._log.read_text()
+
     def said(self) -> list[str]:
         """Return the commands since the last call, less the questions."""
         lines = self._log.read_text().splitlines() if self._log.exists() else []
@@ -189,7 +193,7 @@ def test_an_installation_that_was_cut_goes_at_its_start(mac: Mac) -> None:
 
 def test_launchd_stops_the_agent_too(mac: Mac) -> None:
     with mac.start("init-script", "launched") as running:
-        until(lambda: (mac.place / "log").exists(), "the agent runs", 20)
+        until(mac.has_run, "the agent runs", 20)
         running.send_signal(signal.SIGTERM)
         assert running.wait(20) != 0
     assert mac.said() == ["agent run"]
@@ -208,7 +212,7 @@ def test_without_launchd_and_without_proc(unmanaged: Mac) -> None:
     assert unmanaged.run("init-script", "status") == 3
     assert unmanaged.run("init-script", "start") == 0
     assert unmanaged.run("init-script", "status") == 0
-    until(lambda: (unmanaged.place / "log").exists(), "the agent runs", 20)
+    until(unmanaged.has_run, "the agent runs", 20)
     assert unmanaged.run("init-script", "start") == 0
     assert unmanaged.run("init-script", "stop") == 0
     assert unmanaged.run("init-script", "status") == 3

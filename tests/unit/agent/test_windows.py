@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tremplin_agent.codes import Code
 from tremplin_agent.parameters import PARAMETERS, Where
-from tremplin_agent.platform import windows_install
+from tremplin_agent.platform import windows_install, windows_service
 from tremplin_agent.platform.windows import board_uuid
 from tremplin_agent.platform.windows_statistics import named
 from tremplin_agent.platform.windows_terminal import environment_block, in_wine, size
 from tremplin_agent.refusal import Refusal
+from tremplin_agent.ssh import windows as sessions
 from tremplin_agent.ssh import windows_files
 
 from tests.windows.wine import HERE
@@ -55,6 +56,39 @@ def test_windows_11_calls_itself_10() -> None:
     assert named("Windows 10 Pro", "19045") == "Windows 10 Pro (19045)"
     assert named("Microsoft Windows 7", "") == "Windows 7"
     assert named("", "x") == "Windows (x)"
+
+
+def test_the_service_is_started_again_ever_later() -> None:
+    """Wine keeps no failure actions: what is handed to Windows is read here."""
+    wanted = windows_service.failure_actions()
+    actions = [(each.kind, each.milliseconds) for each in wanted.actions[: wanted.count]]
+    assert actions == [(1, 2_000), (1, 10_000), (1, 60_000)], "SC_ACTION_RESTART, then pauses"
+    assert wanted.reset_seconds == 86_400
+
+
+@pytest.mark.parametrize(
+    ("directory", "command"),
+    [
+        ("C:\\a b", '"C:\\a b\\python\\pythonw.exe" -I -S "C:\\a b\\lib" service'),
+        ("C:\\jc", "C:\\jc\\python\\pythonw.exe -I -S C:\\jc\\lib service"),
+    ],
+)
+def test_the_path_of_the_service_is_in_quotes(directory: str, command: str) -> None:
+    assert windows_service.command_line(PureWindowsPath(directory)) == command
+
+
+@pytest.mark.parametrize(
+    ("shell", "command", "line"),
+    [
+        ("C:\\Windows\\System32\\cmd.exe", 'dir "C:\\a b"',
+         'C:\\Windows\\System32\\cmd.exe /d /s /c "dir "C:\\a b""'),
+        ("C:\\p s\\PowerShell.exe", 'Get-Item "C:\\a b"',
+         '"C:\\p s\\PowerShell.exe" -c "Get-Item \\"C:\\a b\\""'),
+        ("C:\\pwsh.exe", None, "C:\\pwsh.exe"),
+    ],
+)  # fmt: skip
+def test_the_hosts_shell_runs_commands(shell: str, command: str | None, line: str) -> None:
+    assert sessions.command_line(shell, command) == line
 
 
 def test_an_environment_is_sorted_and_ends_twice() -> None:
