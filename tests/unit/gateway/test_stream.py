@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -222,7 +223,10 @@ def test_a_transport_tells_its_protocol_to_pause() -> None:
     run(scenario())
 
 
-def test_a_session_ends_when_its_time_is_up() -> None:
+@pytest.mark.parametrize("limit_code", ["session.time_up", "session.policy_closed"])
+def test_a_session_ends_when_its_time_is_up(limit_code: str) -> None:
+    opening: Any = SimpleNamespace(limit_code=limit_code)
+
     async def scenario() -> None:
         agent, over = End(), []
         tasks: set[asyncio.Task[None]] = set()
@@ -230,7 +234,7 @@ def test_a_session_ends_when_its_time_is_up() -> None:
         def spawn(work: Any) -> None:
             tasks.add(asyncio.ensure_future(work))
 
-        stream = SessionStream(None, agent, over.append, spawn)  # type: ignore[arg-type]
+        stream = SessionStream(opening, agent, over.append, spawn)
         agent.feed(b"12345")
         assert await stream.read() == b"12345"
         await stream.write(b"678")
@@ -239,7 +243,7 @@ def test_a_session_ends_when_its_time_is_up() -> None:
         await asyncio.gather(*tasks)
         await stream.close("session.stopped")
         assert over == [stream]
-        assert (stream.end_code, agent.closed) == ("session.time_up", ["session.time_up"])
+        assert (stream.end_code, agent.closed) == (limit_code, [limit_code])
         assert (stream.from_host, stream.to_host) == (5, 3)
 
     run(scenario())
