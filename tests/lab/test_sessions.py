@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.lab import installing, network
+from tests.lab import installing
 from tests.lab.api import Api
-from tests.lab.controller import ansible_environment
+from tests.lab.beside import another_machine
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.recipes import TOOLS
+from tests.lab.sessions_ansible import Ansible
 from tests.lab.site import Site
 from tests.lab.technician import Technician, Terminal
 from tests.lab.wait import until
@@ -267,35 +265,6 @@ def test_a_granted_port_is_forwarded_and_no_other(lab: Lab, here: Host, zoe: Tec
     assert b"open failed" in refused.stderr
 
 
-@contextmanager
-def _desk(here: Host) -> Iterator[str]:
-    """Give the address of another machine of the host's network, where something answers.
-
-    It is the host's router: the lab does not reach its inner side.
-    """
-    address = f"10.78.{here.entry.number}.1"
-    with network.entered(here.entry.router):
-        listener = socket.create_server((address, 0))
-
-    def serve() -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            with connection:
-                connection.sendall(b"a desk\n")
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
-        yield f"{address}:{listener.getsockname()[1]}"
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join(5)
-
-
 def test_a_shortcut_leads_to_a_machine_beside_the_host(
     lab: Lab, here: Host, zoe: Technician, site: Site
 ) -> None:
@@ -303,7 +272,7 @@ def test_a_shortcut_leads_to_a_machine_beside_the_host(
     api = site.api()
     (client,) = api.clients(external_id="sessions")
     body = {"jumpoint_id": client["id"], "jump_group_id": client["jump_group_id"]}
-    with _desk(here) as target:
+    with another_machine(here) as target:
         made = api.call(
             "POST", "/jump-item/remote-rdp", {"name": "Desk", "hostname": target, **body}
         )
@@ -443,77 +412,6 @@ def _cast(site: Site, session_id: str) -> str:
 
 
 # --- Ansible --------------------------------------------------------------------------
-
-
-class Ansible:
-    """A controller with the inventory of Jump Clients and a registered key."""
-
-    def __init__(self, lab: Lab, site: Site, directory: Path) -> None:
-        self._lab = lab
-        self._directory = directory
-        self.source = directory / "tremplin.jump_clients.yml"
-        key = directory / "ansible-key"
-        command = ["ssh-keygen", "-q", "-N", "", "-t", "ed25519", "-f", str(key)]
-        subprocess.run(command, check=True)
-        site.credentials()
-        site.command("api-account", "key", "add", "ansible", f"{key}.pub")
-        self.environment = (
-            {k: v for k, v in os.environ.items() if not k.startswith(("TREMPLIN_", "ANSIBLE_"))}
-            | site.credentials()
-            | ansible_environment(directory)
-            | {
-                "TREMPLIN_SSH_KEY": str(key),
-                "TREMPLIN_KNOWN_HOSTS_DIR": str(directory / "known_hosts"),
-                "ANSIBLE_HOST_KEY_CHECKING": "0",
-                "ANSIBLE_SSH_ARGS": "-F /dev/null -o ControlMaster=auto -o ControlPersist=30s",
-            }
-        )
-        content = {"plugin": "tremplin.jump.jump_clients", "states": ["online"]}
-        python = {"ansible_python_interpreter": "'/usr/bin/python3'"}
-        self.source.write_text(json.dumps(content | {"compose": python}))
-
-    def run(self, program: str, *words: str) -> str:
-        """Run one of Ansible's programs; AssertionError when it fails."""
-        inside = ["ip", "netns", "exec", self._lab.namespace, BIN / program]
-        done = subprocess.run(
-            [*inside, *words],
-            env=self.environment,
-            cwd=self._directory,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=400,
-        )
-        assert done.returncode == 0, done.stdout
-        return done.stdout
-
-    def many(self, count: int) -> Path:
-        """Write an inventory of `count` hosts, each with connections of its own.
-
-        They are the Jump Clients that are online, by turns; what the host names the user is
-        nothing to an agent, and keeps Ansible from sharing a connection.
-        """
-        listed = _plain(json.loads(self.run("ansible-inventory", "-i", str(self.source), "--list")))
-        known = list(listed["_meta"]["hostvars"].values())
-        hosts = {
-            f"host{number}": known[number % len(known)] | {"ansible_user": f"user{number}"}
-            for number in range(count)
-        }
-        path = self._directory / "many.json"
-        path.write_text(json.dumps({"all": {"hosts": hosts}}))
-        return path
-
-
-def _plain(value: Any) -> Any:
-    """Return what Ansible printed without its marks of what is no template."""
-    if isinstance(value, list):
-        return [_plain(part) for part in value]
-    if not isinstance(value, dict):
-        return value
-    if "__ansible_unsafe" in value:
-        return value["__ansible_unsafe"]
-    return {name: _plain(part) for name, part in value.items()}
 
 
 def test_ansible_works_on_hosts_that_no_network_leads_to(
