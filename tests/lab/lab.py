@@ -143,9 +143,10 @@ class Lab:
 
 def sweep(*, everything: bool = False) -> list[str]:
     """Clear runs whose owner is gone, or all runs, and return their names."""
-    gone = [run for run in registry.runs() if everything or run.abandoned]
-    for run in gone:
-        _clear_run(run)
+    with registry.alone():
+        gone = [run for run in registry.runs() if everything or run.abandoned]
+        for run in gone:
+            _clear_run(run)
     return [run.run for run in gone]
 
 

@@ -68,11 +68,12 @@ class Registry:
 
         disks: the directory of its disks. A run that is there already keeps its owner.
         """
-        self.directory.mkdir(parents=True, exist_ok=True)
-        facts = self.directory / "run.json"
-        if not facts.exists():
-            born = _born(owner)
-            facts.write_text(json.dumps({"owner": owner, "born": born, "disks": str(disks)}))
+        with alone():
+            self.directory.mkdir(exist_ok=True)
+            facts = self.directory / "run.json"
+            if not facts.exists():
+                born = _born(owner)
+                facts.write_text(json.dumps({"owner": owner, "born": born, "disks": str(disks)}))
 
     @property
     def disks(self) -> Path | None:
@@ -127,6 +128,16 @@ class Registry:
         """Return an address number that no host of the run has."""
         taken = {entry.number for entry in self.entries()}
         return next(number for number in range(11, 251) if number not in taken)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Keep other processes from claiming and from sweeping runs: a run that is half claimed
+    looks like one that was left behind."""
+    RUNS.mkdir(parents=True, exist_ok=True)
+    with (RUNS / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def runs() -> list[Registry]:

@@ -57,7 +57,7 @@ options:
   state:
     description: State of the record.
     type: str
-    choices: [pending, online, offline, disabled, uninstalled, removing]
+    choices: [pending, online, resting, offline, disabled, uninstalled, removing]
   search:
     description: Text to look for in the texts of the record.
     type: str
