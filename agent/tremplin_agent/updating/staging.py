@@ -56,7 +56,9 @@ class Updates:
         self._directory = installation.var / places.STAGING
         self._order_id = ""
         self._work: Optional[asyncio.Task[None]] = None
-        self._staged = asyncio.Event()
+        self._is_staged = False
+        # Made by who waits: on Python 3.9 an event belongs to the loop that runs just then.
+        self._staged: Optional[asyncio.Event] = None
         self._found = self._staged_before()
         """The order that was staged before this process began, which its owner has seen."""
 
@@ -86,7 +88,7 @@ class Updates:
             self._tell(answer)
         elif command.id == self._found:
             log.info("the staged update waits for its next start")
-            self._staged.set()
+            self._note_staged()
         elif command.id != self._order_id:
             self._begin(command, order)
 
@@ -136,7 +138,7 @@ class Updates:
             self._tell(wire.Ack(command.id, _code(error).value, str(error)[:500]))
             return
         log.info("the update to %s is staged", order.version)
-        self._staged.set()
+        self._note_staged()
 
     def _prepare(self, order: wire.UpgradeOrder) -> None:
         self._directory.mkdir(mode=0o700, exist_ok=True)
@@ -174,9 +176,16 @@ class Updates:
 
     async def ready(self, is_idle: Callable[[], bool]) -> None:
         """Return once an update is staged and nobody is at work on this host."""
-        await self._staged.wait()
+        if not self._is_staged:
+            self._staged = asyncio.Event()
+            await self._staged.wait()
         while not is_idle():
             await asyncio.sleep(IDLE_POLL_SECONDS)
+
+    def _note_staged(self) -> None:
+        self._is_staged = True
+        if self._staged is not None:
+            self._staged.set()
 
     @property
     def is_busy(self) -> bool:
