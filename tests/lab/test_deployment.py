@@ -37,6 +37,7 @@ def test_deployed_rebooted_removed(
     assert not controller.remove(here, **SYSTEM).checked().changed
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(
     ("base", "startup"),
     [

@@ -35,7 +35,7 @@ _DIRECTORY = expect.DIRECTORY.lstrip("/")
 _UNIT = "etc/systemd/system/multi-user.target.wants/tremplin-jump-client-*"
 INSTALL_SIGNS = (
     f"{_DIRECTORY}.partial-*",
-    f"{_DIRECTORY}.partial-*/lib/tremplin_agent/wire.py*",
+    f"{_DIRECTORY}.partial-*/versions/*/tremplin_agent/wire/codec.py*",
     f"{_DIRECTORY}/install.json",
     "var/lib/tremplin-jump-client/account-made",
     _UNIT,
@@ -52,6 +52,7 @@ REMOVAL_SIGNS = (
 """The same for a removal; `!` waits for a path to disappear."""
 
 
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("task", DEPLOY_TASKS)
 def test_controller_killed_while_deploying(
     host: HostFactory, api: Api, controller: Controller, task: str
@@ -62,6 +63,7 @@ def test_controller_killed_while_deploying(
     _finish_deploying(here, api, controller)
 
 
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("task", REMOVE_TASKS)
 def test_controller_killed_while_removing(
     host: HostFactory, api: Api, controller: Controller, task: str
@@ -75,6 +77,7 @@ def test_controller_killed_while_removing(
     expect.gone(here, api, before)
 
 
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("sign", INSTALL_SIGNS)
 def test_power_cut_while_installing(
     host: HostFactory, api: Api, controller: Controller, sign: str
@@ -87,6 +90,7 @@ def test_power_cut_while_installing(
     _finish_deploying(here, api, controller)
 
 
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("sign", REMOVAL_SIGNS)
 def test_power_cut_while_removing(
     host: HostFactory, api: Api, controller: Controller, sign: str
@@ -102,6 +106,7 @@ def test_power_cut_while_removing(
     expect.gone(here, api, before)
 
 
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("task", DEPLOY_TASKS[:-1])
 def test_server_killed_while_deploying(
     host: HostFactory, api: Api, controller: Controller, site: Site, task: str
@@ -111,6 +116,7 @@ def test_server_killed_while_deploying(
     _finish_deploying(here, api, controller)
 
 
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("task", REMOVE_TASKS)
 def test_server_killed_while_removing(
     host: HostFactory, api: Api, controller: Controller, site: Site, task: str

@@ -268,6 +268,7 @@ def test_a_minion_gets_nothing_of_another(salted: Any, api: Api) -> None:
     assert api.client("web-of-others") is None
 
 
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("base", BASES)
 def test_power_cut_while_installing(salted: Any, api: Api, base: str) -> None:
     here: Salted = salted(base)
@@ -281,6 +282,7 @@ def test_power_cut_while_installing(salted: Any, api: Api, base: str) -> None:
         expect.gone(host, api, here.before[host.name])
 
 
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("base", BASES)
 def test_power_cut_while_removing(salted: Any, api: Api, base: str) -> None:
     here: Salted = salted(base)
