@@ -116,6 +116,7 @@ def test_the_status(api: Api, app: Flask, database: Database, clock: MovableCloc
         "technicians": 0,
         "clients": 1,
         "active_clients": 1,
+        "session_starts": 0,
     }
     assert [worker["id"] for worker in found["workers"]] == ["worker-7"]
     reader = api_of(app, "reader", perm_command="read_only")

@@ -299,7 +299,7 @@ def test_errors_come_in_the_language_of_the_account(server: Server, tmp_path: Pa
 
 def test_a_disabled_user_loses_connection_and_way_in(server: Server, tmp_path: Path) -> None:
     async def scenario() -> None:
-        person = Person(server, tmp_path / "kim", "kim")
+        person = Person(server, tmp_path / "kai", "kai")
         person.register()
         async with host(server, "left") as agent:
             await person.configure()

@@ -23,6 +23,8 @@ from tremplin_agent.store import Store, StoreError
 from tremplin_agent.terms import Terms
 from tremplin_agent.tls import NoAnswer, Untrusted, kept_context
 
+_SHOWN_SECONDS = 0.1
+"""Between the last words and the end of the connection."""
 _FINISH_SECONDS = 5.0
 
 log = logging.getLogger("tremplin.session")
@@ -168,6 +170,8 @@ class Session:
             why = self._terms.ends.get(over) or f"the session is over ({over})"
             # OpenSSH ends with its channels, and so without a look at the reason below.
             commands.say(why)
+            # It also throws away what it has not shown yet when the reason comes with it.
+            await asyncio.sleep(_SHOWN_SECONDS)
             connection.disconnect(asyncssh.DISC_BY_APPLICATION, why)
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(asyncio.shield(serving), 0.5)

@@ -17,7 +17,7 @@ from tremplin_server.db import Work
 from tremplin_server.installers.fields import CONNECTION_TYPES as CHANGEABLE_TYPES
 from tremplin_server.installers.fields import MAX_INTEGER, START_MODES
 from tremplin_server.installers.schemas import GROUP_TYPES, choice, text
-from tremplin_server.rest import Boolean, Integer, Query, Timestamp
+from tremplin_server.rest import Boolean, FullMatch, Integer, Query, Timestamp
 
 
 class ClientQuery(Query):
@@ -64,7 +64,7 @@ class ClientChange(ma.Schema):
     ephemeral = Boolean()
     pinned_forever = Boolean()
     update_version = ma.fields.String(
-        validate=validate.Regexp(r"(follow|[0-9A-Za-z][0-9A-Za-z.+-]{0,31})?\Z"),
+        validate=FullMatch(r"^(follow|[0-9A-Za-z][0-9A-Za-z.+-]{0,31})?$"),
         metadata={"description": "The version that the host is held at; `follow`: the site's."},
     )
     remove_at = Timestamp(allow_none=True)
