@@ -18,7 +18,7 @@ from tremplin_server.app import create_app
 from tremplin_server.config import Config
 from tremplin_server.db import Database, db
 
-from tests import personas, postgres
+from tests import personas, postgres, turns
 
 SECRET_KEY = "only-for-tests"
 _numbers = count(1)
@@ -33,6 +33,11 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let long families of tests take turns."""
+    turns.take(config, items)
 
 
 class MovableClock:

@@ -22,7 +22,8 @@ PAYLOAD = CHECKOUT / ".cache" / "payload" / "tremplin-scc-linux-64.bin"
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 
 pytestmark = [
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
+    pytest.mark.turns(2, family="quickstart"),
     pytest.mark.skipif(not PAYLOAD.exists(), reason="the payload is not built (make build)"),
 ]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import support, turns
+from tests.lab import support
 from tests.lab.api import Api
 from tests.lab.controller import Controller
 from tests.lab.host import Host
@@ -21,9 +21,8 @@ _numbers = count(1)
 HostFactory = Callable[..., Host]
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests of this directory, give them the time that hosts need, take turns."""
-    turns.take(config, items)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of this directory, and give them the time that hosts need."""
     for item in items:
         if "tests/lab/" in item.path.as_posix():
             item.add_marker(pytest.mark.lab)
