@@ -12,7 +12,7 @@ import ssl
 from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from tremplin_agent import wire
+from tremplin_agent import __version__, wire
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -39,7 +39,7 @@ async def cut_all() -> None:
 class ControlAgent:
     """One agent: a key, a fingerprint, and at most one connection."""
 
-    version = "0.0.0"
+    version = __version__
 
     def __init__(self, server: Server, fingerprint: str = "") -> None:
         self.server = server
