@@ -40,7 +40,7 @@ def _family(item: pytest.Item) -> tuple[str, int]:
     if marker is not None:
         return marker.kwargs.get("family") or item.nodeid.partition("[")[0], marker.args[0]
     if "tests/integration/" in item.nodeid and "[postgresql" in item.nodeid:
-        return "postgresql", 2
+        return "postgresql", 3
     return item.nodeid, 1
 
 

@@ -20,7 +20,7 @@ from tests.integration.salt_calls import Call, Minion, account
 from tests.lab import salt_trees
 from tests.serving import Server, servers
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.turns(2, family="Salt alone")]
 
 KEY = "desk7.example.net"
 

@@ -52,7 +52,7 @@ REMOVAL_SIGNS = (
 """The same for a removal; `!` waits for a path to disappear."""
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(4)
 @pytest.mark.parametrize("task", DEPLOY_TASKS)
 def test_controller_killed_while_deploying(
     host: HostFactory, api: Api, controller: Controller, task: str
@@ -63,7 +63,7 @@ def test_controller_killed_while_deploying(
     _finish_deploying(here, api, controller)
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(4)
 @pytest.mark.parametrize("task", REMOVE_TASKS)
 def test_controller_killed_while_removing(
     host: HostFactory, api: Api, controller: Controller, task: str
@@ -77,7 +77,7 @@ def test_controller_killed_while_removing(
     expect.gone(here, api, before)
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(4)
 @pytest.mark.parametrize("sign", INSTALL_SIGNS)
 def test_power_cut_while_installing(
     host: HostFactory, api: Api, controller: Controller, sign: str
@@ -90,7 +90,7 @@ def test_power_cut_while_installing(
     _finish_deploying(here, api, controller)
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(4)
 @pytest.mark.parametrize("sign", REMOVAL_SIGNS)
 def test_power_cut_while_removing(
     host: HostFactory, api: Api, controller: Controller, sign: str
@@ -106,7 +106,7 @@ def test_power_cut_while_removing(
     expect.gone(here, api, before)
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(4)
 @pytest.mark.parametrize("task", DEPLOY_TASKS[:-1])
 def test_server_killed_while_deploying(
     host: HostFactory, api: Api, controller: Controller, site: Site, task: str
@@ -116,7 +116,7 @@ def test_server_killed_while_deploying(
     _finish_deploying(here, api, controller)
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(4)
 @pytest.mark.parametrize("task", REMOVE_TASKS)
 def test_server_killed_while_removing(
     host: HostFactory, api: Api, controller: Controller, site: Site, task: str

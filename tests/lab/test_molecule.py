@@ -10,6 +10,7 @@ from tests.lab.site import Site
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("scenario", scenarios.names())
 def test_scenario(lab: Lab, site: Site, scenario: str) -> None:
     done = scenarios.run(lab, site, scenario)

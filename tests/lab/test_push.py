@@ -21,6 +21,8 @@ from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.site import Site
 
+pytestmark = pytest.mark.turns(2, family="push")
+
 GROUP = ("--jc-jump-group", "jumpgroup:lab")
 SYSTEM = ("--sudo", "--scope", "system", *GROUP)
 PASSWORD = "kangaroo paw"

@@ -118,6 +118,7 @@ def here(lab: Lab) -> Iterator[Host]:
     lab.down("refusing")
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_refused(here: Host, api: Api, case: Case) -> None:
     here.run(case.before).checked()

@@ -26,7 +26,7 @@ from tests.lab.test_interruptions import INSTALL_SIGNS, REMOVAL_SIGNS, _CutWhen
 from tests.lab.wait import until
 from tests.salt_master import BIN, PUBLISH_PORT, Master, Ran
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.turns(2, family="Salt on hosts")]
 
 BASES = ("bookworm-systemd", "bookworm-sysv", "bullseye-systemd")
 PILLAR: dict[str, Any] = {"scope": "system", "jc_jump_group": "jumpgroup:lab", "jc_tag": "one"}
