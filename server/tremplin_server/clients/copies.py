@@ -59,6 +59,11 @@ class AsListed(Belonging):
     def __init__(self, client: JumpClient, copy: ClientCopy) -> None:
         self._client, self._copy = client, copy
 
+    @property
+    def host_id(self) -> int:
+        """The id of the Jump Client itself."""
+        return self._copy.client_id
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._copy if name in _LISTED else self._client, name)
 

@@ -107,7 +107,7 @@ def shown(work: Work, client_id: int) -> dict[str, Any]:
     return {
         "client": client,
         "is_copy": copies.is_copy(client_id),
-        "host_id": service.get(work, client_id).id,
+        "host_id": client.host_id if isinstance(client, copies.AsListed) else client.id,
         "state": _label(work, client),
         "group": groups.labels(work, [client])[groups.value_of(client)],
         "listens": _listens(client),

@@ -23,20 +23,12 @@ from tremplin_server.installers.fields import CONNECTION_TYPES
 from tremplin_server.permissions import Permission
 
 EDITABLE = (
-    "name",
-    "tag",
-    "comments",
-    "jump_group_id",
-    "jump_group_type",
-    "jump_policy_id",
-    "attended_session_policy_id",
-    "unattended_session_policy_id",
+    *copies.EDITABLE,
     "external_id",
     "connection_type",
     "max_offline_minutes",
     "ephemeral",
     "pinned_forever",
-    "remove_at",
     "is_quiet",
     "customer_client_start_mode",
     "public_site_address",
