@@ -33,6 +33,8 @@ GRANT_OF: Dict[str, Grant] = {
     Capability.EXEC.value: Grant.SHELL,
     Capability.FORWARD.value: Grant.SHELL,
     Capability.SFTP.value: Grant.FILES,
+    FileCapability.DOWNLOAD.value: Grant.FILES,
+    FileCapability.UPLOAD.value: Grant.FILES,
 }
 """Which grant of a customer's a capability needs in a support session."""
 

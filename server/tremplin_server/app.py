@@ -24,6 +24,7 @@ import tremplin_server.accounts.access_models
 import tremplin_server.accounts.models
 import tremplin_server.audit.models
 import tremplin_server.clients.models
+import tremplin_server.group_policies.models
 import tremplin_server.groups.models
 import tremplin_server.identity
 import tremplin_server.installers.models
@@ -46,6 +47,7 @@ from tremplin_server.db import Database, Publisher, SilentPublisher, db, prepare
 from tremplin_server.errors import Denied, TremplinError, Unavailable
 from tremplin_server.gateway import http as probes
 from tremplin_server.groups import api as groups
+from tremplin_server.groups import group_policy_api
 from tremplin_server.installers import api as installers
 from tremplin_server.installers.links import PREFIX as LINKS
 from tremplin_server.logging import logger
@@ -118,6 +120,8 @@ def _register_features(app: Flask) -> None:
         key_api.own_keys,
         groups.blp,
         groups.roles_blp,
+        group_policy_api.blp,
+        group_policy_api.effective_blp,
         policies.jump_policies,
         policies.session_policies,
         installers.blp,

@@ -114,7 +114,7 @@ def test_every_page(server: Server, database: Database, visit: Visit, locale: st
         "/login/users/new",
         f"/login/users/{technician}",
         f"/login/users/{number(database, 'outsider')}",
-        f"/login/users/{technician}/groups",
+        f"/login/users/{technician}/permissions",
         "/login/users/groups",
         "/login/users/groups/1",
         "/login/users/groups/new",

@@ -39,7 +39,7 @@ FORMS = (
 )
 DETAILS = (
     "/login/users/1",
-    "/login/users/1/groups",
+    "/login/users/1/permissions",
     "/login/users/roles/2",
     "/login/users/policies/jump/1",
     "/login/users/policies/session/2",
@@ -208,8 +208,8 @@ def test_a_group_its_members_and_their_roles(
     assert "already" in administrator.get(again.location.partition("#")[0]).text
     administrator.post(f"{path}/members/{number}", page=path, role=0)
     assert _role(database, group.id, number) is None
-    assert "Lyon lab" in administrator.get(f"/login/users/{number}/groups").text
-    part = administrator.get(f"/login/users/{number}/groups", **{"HX-Request": "true"}).text
+    assert "Lyon lab" in administrator.get(f"/login/users/{number}/permissions").text
+    part = administrator.get(f"/login/users/{number}/permissions", **{"HX-Request": "true"}).text
     assert "<html" not in part
     assert "Lyon lab" in part
     administrator.post(f"{path}/members/{number}/remove", page=path)

@@ -115,7 +115,7 @@ def _caller(work: Work, owner: User | ApiAccount, fingerprint: str, address: str
         check_usable(owner, address)
         return Caller(actor_of_api_account(owner, address), lines, fingerprint)
     return Caller(
-        service.actor_of_user(owner, address),
+        service.actor_in(work, owner, address),
         lines,
         fingerprint,
         service.language_of(owner),

@@ -58,7 +58,7 @@ class SignedIn(UserMixin):  # type: ignore[misc] # the package has no types
             role=str(user.role),
             language=service.language_of(user),
             theme=user.theme,
-            actor=service.actor_of_user(user, request.remote_addr or ""),
+            actor=service.actor_in(work, user, request.remote_addr or ""),
             must_change_password=service.must_change_password(work, user),
             must_add_factor=user.two_factor_required and not user.two_factor_enabled,
         )
@@ -213,7 +213,7 @@ def _waiting_user() -> tuple[int, Way]:
 
 def let_in(work: Work, user: User, way: Way, wanted: str) -> ResponseReturnValue:
     """Sign `user` in at this browser and go where the person wanted to go."""
-    work.actor = service.actor_of_user(user, work.actor.source_ip)
+    work.actor = service.actor_in(work, user, work.actor.source_ip)
     made, token = web_sessions.begin(work, user, way, request.user_agent.string)
     known = SignedIn.of(work, user, token, made.id)
     _forget_all_but_language(kept=not known.language)

@@ -14,6 +14,7 @@ from tremplin_server.audit import service as audit
 from tremplin_server.clock import rfc3339
 from tremplin_server.db import Work, same_text
 from tremplin_server.errors import Conflict, Invalid, NotFound, TremplinError
+from tremplin_server.group_policies import reading
 from tremplin_server.permissions import ROLE_PERMISSIONS, Actor, ActorKind, Permission, Role
 
 LOCAL_PROVIDER_ID = 1
@@ -22,8 +23,14 @@ WRONG_PASSWORD = "The current password is wrong."  # noqa: S105 - a sentence
 
 
 def actor_of_user(user: User, source_ip: str) -> Actor:
-    """Return the actor of a person, with the permissions of the role."""
+    """Return the actor of a person with the permissions of the role alone; see `actor_in`."""
     permissions = ROLE_PERMISSIONS[Role(user.role)]
+    return Actor(ActorKind.USER, user.username, user.id, source_ip, permissions)
+
+
+def actor_in(work: Work, user: User, source_ip: str) -> Actor:
+    """Return the actor of a person, with what the role and the group policies give."""
+    permissions = reading.permissions_of(work, user.id, user.role)
     return Actor(ActorKind.USER, user.username, user.id, source_ip, permissions)
 
 
@@ -344,6 +351,7 @@ __all__ = [
     "LOCAL_PROVIDER_ID",
     "WRONG_PASSWORD",
     "acting_user",
+    "actor_in",
     "actor_of_api_account",
     "actor_of_user",
     "administrators",

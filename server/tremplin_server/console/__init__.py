@@ -28,6 +28,7 @@ from tremplin_server.clients import pages as clients
 from tremplin_server.console import administration, approvers, words
 from tremplin_server.errors import TremplinError
 from tremplin_server.groups import admin_pages as groups
+from tremplin_server.groups import group_policy_pages
 from tremplin_server.installers import link_pages
 from tremplin_server.installers import pages as installers
 from tremplin_server.jump_items import item_pages, whole_pages
@@ -78,6 +79,7 @@ def register(app: Flask) -> None:
         user_pages.blp,
         program_pages.blp,
         groups.blp,
+        group_policy_pages.blp,
         policies.blp,
         clients.blp,
         jump_items.blp,

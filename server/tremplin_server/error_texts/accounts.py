@@ -106,6 +106,10 @@ ENTRIES = {
         409, 3, "{name} is the role of members who were given none; it stays",
         "{name} est le rôle des membres sans rôle choisi ; il reste",
     ),
+    "group_policy.exists": Entry(
+        409, 3, "a group policy named {name} exists already; take another name",
+        "une politique de groupe nommée {name} existe déjà ; choisissez un autre nom",
+    ),
     "policy.exists": Entry(
         409, 3, "a policy with the code name {name} exists already",
         "une politique du nom de code {name} existe déjà",

@@ -7,14 +7,14 @@ from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import func, select
+from sqlalchemy import func
 
 from tremplin_server import pages, rest
 from tremplin_server.accounts import service as accounts
 from tremplin_server.db import Work
 from tremplin_server.groups import access, roles, service
 from tremplin_server.groups.admin_forms import GroupForm, MemberForm, RoleForm
-from tremplin_server.groups.models import JumpGroup, JumpGroupMember, JumpItemRole
+from tremplin_server.groups.models import JumpGroup, JumpItemRole
 from tremplin_server.i18n import gettext as _
 from tremplin_server.permissions import ItemPermission, Permission
 
@@ -144,23 +144,6 @@ def delete(group_id: int) -> ResponseReturnValue:
             return redirect(url_for("group_pages.show", group_id=group_id))
     flash(_("The Jump Group was deleted."), "good")
     return redirect(url_for("group_pages.index"))
-
-
-@blp.get("/login/users/<int:user_id>/groups")
-def of_user(user_id: int) -> ResponseReturnValue:
-    """Show the groups of a user: a part of their page, and a page for who has no script."""
-    with rest.reading() as work:
-        user = accounts.get(work, user_id)
-        rows = work.session.execute(
-            select(JumpGroup, JumpItemRole.name)
-            .join(JumpGroupMember, JumpGroupMember.jump_group_id == JumpGroup.id)
-            .outerjoin(JumpItemRole, JumpItemRole.id == JumpGroupMember.jump_item_role_id)
-            .where(JumpGroupMember.user_id == user.id)
-            .order_by(func.lower(JumpGroup.name))
-        ).all()
-        part = "HX-Request" in request.headers
-        template = "users/_groups_of.html" if part else "users/groups_of.html"
-        return render_template(template, user=user, rows=rows)
 
 
 # --- Jump Item Roles ------------------------------------------------------------------

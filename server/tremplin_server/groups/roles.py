@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from sqlalchemy import func, select
@@ -9,6 +10,7 @@ from sqlalchemy import func, select
 from tremplin_server.audit import service as audit
 from tremplin_server.db import Work, same_text
 from tremplin_server.errors import Conflict, NotFound
+from tremplin_server.group_policies.models import GroupPolicyGroup
 from tremplin_server.groups.access import DEFAULT_ROLE_ID
 from tremplin_server.groups.models import JumpGroupMember, JumpItemRole
 from tremplin_server.permissions import ItemPermission, Permission
@@ -74,11 +76,17 @@ def delete(work: Work, role_id: int) -> None:
 
 
 def holders(work: Work) -> dict[int, int]:
-    """Return role id → how many memberships have it, the default one included."""
+    """Return role id → how many memberships have it, the default one included.
+
+    Those that group policies give count once for each policy and group.
+    """
     work.actor.require(Permission.GROUPS_READ)
-    role = func.coalesce(JumpGroupMember.jump_item_role_id, DEFAULT_ROLE_ID)
-    rows = work.session.execute(select(role, func.count()).group_by(role))
-    return {int(row[0]): int(row[1]) for row in rows}
+    found: Counter[int] = Counter()
+    for column in (JumpGroupMember.jump_item_role_id, GroupPolicyGroup.jump_item_role_id):
+        role = func.coalesce(column, DEFAULT_ROLE_ID)
+        for row in work.session.execute(select(role, func.count()).group_by(role)):
+            found[int(row[0])] += int(row[1])
+    return dict(found)
 
 
 def _require_free(work: Work, name: str, but: int = 0) -> None:

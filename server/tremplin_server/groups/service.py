@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, Table, false, func, or_, select
+from sqlalchemy import CompoundSelect, Select, Table, false, func, or_, select
 
 from tremplin_server.accounts import ownership
 from tremplin_server.accounts.models import User
@@ -162,17 +162,13 @@ def member_counts(work: Work, group_ids: Sequence[int]) -> dict[int, int]:
 
 
 def memberships(work: Work, user_id: int) -> list[int]:
-    """Return the ids of the shared groups that a user is a member of."""
-    column = JumpGroupMember.jump_group_id
-    return list(work.session.scalars(select(column).where(JumpGroupMember.user_id == user_id)))
+    """Return the ids of the shared groups that a user is in, by a group policy as well."""
+    return list(work.session.scalars(access.group_ids(user_id)))
 
 
 def member_ids(work: Work, group_id: int) -> list[int]:
-    """Return the ids of the users that are members of a shared group."""
-    column = JumpGroupMember.user_id
-    return list(
-        work.session.scalars(select(column).where(JumpGroupMember.jump_group_id == group_id))
-    )
+    """Return the ids of the users that are in a shared group, by a group policy as well."""
+    return list(work.session.scalars(access.user_ids(group_id)))
 
 
 def member(work: Work, group_id: int, user_id: int) -> JumpGroupMember:
@@ -314,8 +310,11 @@ def require_item(work: Work, owned: Belonging, permission: ItemPermission) -> No
 
 def require_changes(work: Work, owned: Belonging, fields: Iterable[str]) -> None:
     """Raise Denied (role.<permission>) unless the actor may change all of these properties."""
-    for permission in item_fields.needed(fields):
-        require_item(work, owned, permission)
+    needed = item_fields.needed(fields)
+    held = allowed(work, owned) if needed else frozenset()
+    for permission in needed:
+        if permission not in held:
+            raise Denied(f"role.{permission.value}")
 
 
 def allowed(work: Work, owned: Belonging) -> frozenset[ItemPermission]:
@@ -332,5 +331,5 @@ def allowed(work: Work, owned: Belonging) -> frozenset[ItemPermission]:
     return access.role_permissions(work, owned.shared_group_id, work.actor.id)
 
 
-def _memberships(work: Work) -> Select[Any]:
+def _memberships(work: Work) -> CompoundSelect[Any]:
     return access.group_ids(work.actor.id if work.actor.kind is ActorKind.USER else 0)

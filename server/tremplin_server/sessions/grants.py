@@ -10,6 +10,9 @@ from tremplin_agent.terms import Capability, FileCapability
 from tremplin_server.clients.models import ClientCopy, JumpClient
 from tremplin_server.db import Work
 from tremplin_server.errors import Denied
+from tremplin_server.groups import access
+from tremplin_server.permissions import ActorKind
+from tremplin_server.policies.service import FIRST_SESSION_POLICY_ID
 from tremplin_server.policies.models import SessionPolicy
 
 
@@ -57,11 +60,31 @@ def of(
 ) -> Grant:
     """Return what a session gets with a Jump Client, or a copy of it.
 
-    The policy is the one for attended sessions while somebody is signed in on the host.
-    Raises Denied (session.not_granted) when nothing of what was asked is left.
+    The policy is the one for attended sessions while somebody is signed in on the host; where
+    there is none, that which group policies give the technician. Raises Denied
+    (session.not_granted) when nothing of what was asked is left.
     """
     attended = bool(host.console_user)
     number = place.attended_session_policy_id if attended else place.unattended_session_policy_id
+    return _within(work, number if number is not None else _of_technician(work), asked)
+
+
+def of_guest(work: Work, asked: Iterable[Capability]) -> Grant:
+    """Return what a session gets on a customer's computer, which is no Jump Item.
+
+    The policy is that which group policies give the technician, else the one that the site
+    started with. Raises Denied (session.not_granted) when nothing is left.
+    """
+    return _within(work, _of_technician(work) or FIRST_SESSION_POLICY_ID, asked)
+
+
+def _of_technician(work: Work) -> int | None:
+    if work.actor.kind is not ActorKind.USER:
+        return None
+    return access.session_policy_of(work, work.actor.id)
+
+
+def _within(work: Work, number: int | None, asked: Iterable[Capability]) -> Grant:
     policy = work.session.get(SessionPolicy, number) if number is not None else None
     limits = limits_of(policy) if policy is not None else Limits()
     grant = granted(asked, limits, work.config.session_idle_minutes)

@@ -15,7 +15,7 @@ from tremplin_server.db import Work
 from tremplin_server.errors import NotFound
 from tremplin_server.groups import service as groups
 from tremplin_server.permissions import ItemPermission, Permission
-from tremplin_server.sessions import checks
+from tremplin_server.sessions import checks, grants
 from tremplin_server.sessions.checks import Request
 from tremplin_server.sessions.models import JumpSession
 from tremplin_server.sessions.policy_gate import Admission
@@ -58,16 +58,20 @@ SessionHost = JumpClient | Guest
 def startable(work: Work, number: int, request: Request) -> tuple[SessionHost, Admission]:
     """Return the host of a session that may begin, and what its policy says.
 
-    A guest has no policy. See `service.start` for the errors.
+    A guest has no Jump Policy; a session policy holds as for Jump Clients. See `service.start`
+    for the errors.
     """
     if number > 0:
         return checks.startable(work, number, request)
     if not GUESTS:
         raise NotFound("client.missing", id=number)
     checks.require_values(work, request)
+    # A refusal is committed, so nobody may be told of a start before it is sure.
+    GUESTS[0].require(work, number)
+    grant = grants.of_guest(work, request.capabilities)
     guest = GUESTS[0].startable(work, number, request)
     checks.require_room(work)
-    return guest, Admission()
+    return guest, Admission(grant=grant)
 
 
 def require(work: Work, number: int) -> None:

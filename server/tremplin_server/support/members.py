@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from tremplin_server.accounts.models import User
-from tremplin_server.accounts.service import actor_of_user
+from tremplin_server.accounts.service import actor_in
 from tremplin_server.db import Work
 from tremplin_server.errors import Conflict, Denied, Invalid, NotFound
 from tremplin_server.permissions import Permission
@@ -21,7 +21,7 @@ def candidates(work: Work, session: SupportSession) -> list[User]:
     return [
         user
         for user in work.session.scalars(found)
-        if user.id not in inside and actor_of_user(user, "").may(Permission.SESSIONS_START)
+        if user.id not in inside and actor_in(work, user, "").may(Permission.SESSIONS_START)
     ]
 
 
