@@ -8,6 +8,7 @@ import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 import pytest
 from tremplin_server.app import create_app
@@ -166,6 +167,35 @@ def test_nothing_is_done_before_the_customer_says_so_nor_after_he_takes_it_back(
     customer.press(b"\x03")
     assert customer.end() == 0
     assert customer.leftovers() == []
+
+
+def test_a_session_policy_holds_in_a_support_session(
+    server: Server, zoe: Console, place: Box, attended: tuple[int, Customer]
+) -> None:
+    """What the customer allows is not all: the site keeps shells and uploads back."""
+    support_id, customer = attended
+    root = f"/console/support/{support_id}/files/"
+    there = place.root / "there"
+    there.write_bytes(b"12345")
+    there.chmod(0o644)
+    kept_back = {"allow_shell": False, "allow_exec": False, "allow_upload": False}
+    try:
+        assert server.api("PATCH", "/session-policy/2", kept_back)[0] == 200
+        assert opened(zoe, support_id) == (403, "session.not_granted")
+        assert zoe.post(root + "open", reason="").status == 200
+        address = urlencode({"path": quote(str(there))})
+        assert zoe.get(f"{root}content?{address}").body == b"12345"
+        refused = zoe.ask("PUT", f"{root}content?{address}&overwrite=1", b"6")
+        assert refused.status == 403, refused.body
+        assert there.read_bytes() == b"12345"
+        # A session of one way only is one with the customer's files: it ends with his word.
+        customer.type("/stop")
+        over = "/session?front=files"
+        until(lambda: server.api("GET", over)[1][0]["state"] == "ended", "the end of the files")
+        assert server.api("GET", over)[1][0]["end_code"] == "session.withdrawn"
+    finally:
+        everything = dict.fromkeys(kept_back, True)
+        assert server.api("PATCH", "/session-policy/2", everything)[0] == 200
 
 
 def test_a_key_is_for_one_customer_and_what_a_killed_client_leaves_is_swept(

@@ -12,8 +12,8 @@ from tremplin_server.db import Work
 from tremplin_server.errors import Denied
 from tremplin_server.groups import access
 from tremplin_server.permissions import ActorKind
-from tremplin_server.policies.service import FIRST_SESSION_POLICY_ID
 from tremplin_server.policies.models import SessionPolicy
+from tremplin_server.policies.service import FIRST_SESSION_POLICY_ID
 
 
 @dataclass(frozen=True, slots=True)
