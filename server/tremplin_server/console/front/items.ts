@@ -10,6 +10,8 @@ import { startTree } from "./tree";
 import { WorkTabs } from "./work-tabs";
 
 const PANEL_DELAY_MS = 120;
+/** How old the counts of the groups may become while the list changes. */
+const COUNTS_MS = 10_000;
 /** French puts a space that does not break in front of a colon. */
 const COLON = language === "fr" ? "\u00a0: " : ": ";
 
@@ -22,6 +24,11 @@ const menu = new ContextMenu(act, () => grid.focus());
 /** The item whose buttons in the panel were pressed, instead of the selected ones. */
 let asked: string[] = [];
 let panelTimer = 0;
+let countTimer = 0;
+let countedAt = 0;
+let countedTotal = "";
+/** What the person deletes with the dialogue that is open. */
+let deleting: string[] = [];
 
 function selected(keys: readonly string[]): void {
   for (const button of document.querySelectorAll<HTMLButtonElement>("#list [data-act]")) {
@@ -54,11 +61,13 @@ function act(name: string): void {
   const whole = !asked.length && grid.whole;
   const keys = asked.length ? asked : grid.keys();
   asked = [];
+  deleting = [];
   if (whole && (name === "properties" || name === "delete")) {
     openBox(`${url(`all_${name}`)}${location.search}`);
     return;
   }
   if (!keys.length) return;
+  if (name === "delete") deleting = keys;
   if (name === "jump") jump(keys);
   else openBox(`${url(name)}?${new URLSearchParams(keys.map((key) => ["item", key]))}`);
 }
@@ -101,13 +110,34 @@ document.body.addEventListener("htmx:responseError", (event) => {
 
 document.body.addEventListener("items-done", (event) => {
   box.close();
+  // Whoever deleted it need not be told that somebody did.
+  if (deleting.includes(panel.dataset["key"] ?? "")) emptyPanel();
+  deleting = [];
   tell((event as CustomEvent<{ value: string }>).detail.value, "success");
   again();
 });
 
 function again(): void {
   htmx.trigger("#rows", "again");
+  recount();
+}
+
+function recount(): void {
+  clearTimeout(countTimer);
+  countTimer = 0;
+  countedAt = performance.now();
+  countedTotal = total();
   htmx.trigger(document.body, "counts");
+}
+
+/** Let the groups follow the list: at once when it has become longer or shorter, else late. */
+function countsSoon(): void {
+  if (total() !== countedTotal) recount();
+  else countTimer ||= setTimeout(recount, Math.max(0, countedAt + COUNTS_MS - performance.now()));
+}
+
+function total(): string {
+  return document.getElementById("grid")?.getAttribute("aria-rowcount") ?? "";
 }
 
 // --- the list and the panel in step ---------------------------------------------------------
@@ -125,9 +155,14 @@ document.addEventListener("click", (event) => {
 });
 
 function closePanel(): void {
-  delete panel.dataset["key"];
-  panel.replaceChildren();
+  emptyPanel();
   grid.clear();
+}
+
+function emptyPanel(): void {
+  clearTimeout(panelTimer);
+  delete panel.dataset["key"];
+  panel.replaceChildren(element<HTMLTemplateElement>("panel-nothing").content.cloneNode(true));
   const address = new URL(location.href);
   address.searchParams.delete("item");
   history.replaceState(history.state, "", address);
@@ -144,8 +179,13 @@ document.body.addEventListener("htmx:configRequest", (event) => {
 
 document.body.addEventListener("htmx:afterSettle", (event) => {
   const target = event.target as HTMLElement;
-  if (target.id === "list" || target.id === "rows") grid.refreshed(target.id === "list");
+  if (target.id !== "list" && target.id !== "rows") return;
+  grid.refreshed(target.id === "list");
+  // What the menu was about has gone meanwhile: somebody deleted it.
+  if (!grid.keys().length) menu.close();
+  if (target.id === "rows") countsSoon();
 });
 
 startTree();
 grid.refreshed(true);
+countedTotal = total();
