@@ -24,6 +24,8 @@ const menu = new ContextMenu(act, () => grid.focus());
 /** The item whose buttons in the panel were pressed, instead of the selected ones. */
 let asked: string[] = [];
 let panelTimer = 0;
+/** The item whose panel could not be fetched. */
+let missed = "";
 let countTimer = 0;
 let countedAt = 0;
 let countedTotal = "";
@@ -46,16 +48,22 @@ function show(key: string): void {
 }
 
 function showPanel(key: string): void {
-  panel.dataset["key"] = key;
-  void htmx.ajax("get", url("panel").replace("KEY", encodeURIComponent(key)), {
-    source: "#panel",
-    target: "#panel",
-    swap: "innerHTML",
-  });
-  const address = new URL(location.href);
-  address.searchParams.set("item", key);
-  history.replaceState(history.state, "", address);
+  missed = "";
+  const address = url("panel").replace("KEY", encodeURIComponent(key));
+  const asking = htmx.ajax("get", address, { source: "#panel", target: "#panel", swap: "innerHTML" });
+  // The server is away: what was asked for comes with its return.
+  void asking.then(
+    () => (panel.dataset["key"] = key),
+    () => (missed = key),
+  );
+  const here = new URL(location.href);
+  here.searchParams.set("item", key);
+  history.replaceState(history.state, "", here);
 }
+
+document.body.addEventListener("live", () => {
+  if (grid.keys().includes(missed)) showPanel(missed);
+});
 
 function act(name: string): void {
   const whole = !asked.length && grid.whole;
@@ -87,12 +95,17 @@ function jump(keys: readonly string[]): void {
 // --- dialogues ----------------------------------------------------------------------------
 
 function openBox(address: string): void {
-  void htmx.ajax("get", address, { source: "#box-content", target: "#box-content", swap: "innerHTML" }).then(() => {
-    if (!element("box-content").childElementCount) return;
-    box.classList.toggle("wide", Boolean(box.querySelector(".fields")));
-    if (!box.open) box.showModal();
-    box.querySelector<HTMLElement>("input:not([type=hidden]), select, textarea")?.focus();
-  });
+  void htmx.ajax("get", address, { source: "#box-content", target: "#box-content", swap: "innerHTML" }).then(
+    showBox,
+    () => undefined, // A message has told that the server is away.
+  );
+}
+
+function showBox(): void {
+  if (!element("box-content").childElementCount) return;
+  box.classList.toggle("wide", Boolean(box.querySelector(".fields")));
+  if (!box.open) box.showModal();
+  box.querySelector<HTMLElement>("input:not([type=hidden]), select, textarea")?.focus();
 }
 
 box.addEventListener("close", () => {

@@ -88,6 +88,8 @@ export class WorkTabs {
       work.frames.set(part, frame);
       work.panel.append(frame);
     }
+    // The browser's own page about a server that was away is nobody's document.
+    else if (!frame.contentDocument) frame.src = url(part).replace("ID", work.row.id);
     for (const [name, other] of work.frames) other.hidden = name !== part;
     for (const button of work.panel.querySelectorAll<HTMLElement>("[data-part]")) {
       button.setAttribute("aria-pressed", String(button.dataset["part"] === part));
