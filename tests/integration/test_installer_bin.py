@@ -272,21 +272,23 @@ def test_uninstall_finishes_whatever_is_left(place: Box, left: str) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_an_interrupted_installation_leaves_nothing(place: Box, number: signal.Signals) -> None:
-    process = place.start(KEY, "--install-dir", str(place.directory), "--startup", "none")
-    until(lambda: any("partial" in name for name in place.contents()), "the first files")
-    process.send_signal(number)
-    _, said = process.communicate(timeout=60)
+    words = (KEY, "--install-dir", str(place.directory), "--startup", "none")
+    with place.start(*words) as process:
+        until(lambda: any("partial" in name for name in place.contents()), "the first files")
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
     assert process.returncode == FAILURES[Code.INSTALL_INTERNAL].exit_status
     assert number.name in said
     assert place.contents() == []
 
 
-@pytest.mark.parametrize("moment", ["partial", "lib/psutil", "jump client/install.json"])
+@pytest.mark.parametrize("moment", ["partial", "/psutil", "jump client/install.json"])
 def test_the_next_installation_clears_what_a_power_cut_left(place: Box, moment: str) -> None:
-    process = place.start(KEY, "--install-dir", str(place.directory), "--startup", "none")
-    until(lambda: any(moment in name for name in place.contents()), moment)
-    process.kill()
-    process.communicate(timeout=60)
+    words = (KEY, "--install-dir", str(place.directory), "--startup", "none")
+    with place.start(*words) as process:
+        until(lambda: any(moment in name for name in place.contents()), moment)
+        process.kill()
+        process.communicate(timeout=60)
     if (place.directory / "install.json").exists():
         facts = json.loads((place.directory / "install.json").read_text())
         if facts["complete"]:

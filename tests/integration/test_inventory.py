@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tremplin_agent import __version__
 
 from tests.control_agent import ControlAgent
 from tests.integration.ansible_plays import BIN, COLLECTION, Controller
@@ -41,14 +42,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 async def _online(server: Server, ready: threading.Event, done: asyncio.Event) -> None:
-    agent = await _enrol(server, "web1.example.net", "web", stays=True)
+    agent = await _enrol(server, "web1.example.net", "web", stays=True, version="0.0.1")
     ready.set()
     await done.wait()
     await agent.hang_up()
 
 
-async def _enrol(server: Server, key: str, tag: str, *, stays: bool) -> ControlAgent:
+async def _enrol(
+    server: Server, key: str, tag: str, *, stays: bool, version: str = __version__
+) -> ControlAgent:
     agent = ControlAgent(server)
+    agent.version = version
     await agent.enrol(server.installer(external_id=key, tag=tag))
     if not stays:
         await agent.hang_up()
