@@ -32,6 +32,15 @@ _COMMANDS = {
         "Programs that call the API: Ansible, scripts, Terraform.",
     ),
     "group": ("groups.cli:group_group", "Shared Jump Groups and their members."),
+    "role": ("groups.role_cli:role_group", "Jump Item Roles, and why a user may do what."),
+    "jump-policy": (
+        "sessions.policy_cli:jump_policy_group",
+        "Jump Policies: when a Jump Item may be used, and what for.",
+    ),
+    "approval": (
+        "sessions.policy_cli:approval_group",
+        "Requests to start a session: list, approve, deny.",
+    ),
     "installer": (
         "installers.cli:installer_group",
         "Installers: the right to deploy Jump Clients, for a while.",

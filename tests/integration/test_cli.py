@@ -7,6 +7,7 @@ import os
 import socket
 import stat
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from tremplin_server.config import Config
 from tremplin_server.db import db
 from tremplin_server.groups import service as groups
 from tremplin_server.permissions import system_actor
+from tremplin_server.policies.models import JumpPolicy
+from tremplin_server.sessions.approval_models import ApprovalState, JumpApproval
 
 from tests import postgres
 from tests.personas import PASSWORD
@@ -267,3 +270,68 @@ def test_a_running_server_hears_of_it(site: Command, tmp_path: Path) -> None:
         deleted = site("client", "delete", str(client.id))
         assert deleted.exit_code == 0, deleted.output
         assert "client.deleted" in server.recv(65536).decode()
+
+
+def test_jump_policies_approvals_and_roles(site: Command) -> None:
+    rows = ("--schedule", "mon 08:00-18:00", "--schedule", "fri 22:00-mon 06:00")
+    made = site("jump-policy", "add", "Office", *rows, "--timezone", "Europe/Paris", "--strict")
+    assert made.exit_code == 0, made.output
+    assert "schedule" in made.output
+    body = site.json("jump-policy", "show", "office")
+    monday, weekend = body["schedule"]["entries"]
+    assert (monday["start_day"], monday["end_day"]) == (0, 0)
+    assert (weekend["start_day"], weekend["end_day"], weekend["end_time"]) == (4, 0, "06:00")
+    assert body["schedule_strict"] is True
+    assert "mon 08:00-mon 18:00" in site("jump-policy", "show", "office").output
+    wrong = site("jump-policy", "add", "Bad", "--schedule", "funday 1-2")
+    assert wrong.exit_code == 2
+    assert "mon 08:00-mon 18:00" in wrong.output, "how it is written"
+    assert site("jump-policy", "add", "Bad", "--approver", "nobody").exit_code == 4
+    asked = site("jump-policy", "add", "Careful", "--ticket-id", "--approver", "admin")
+    assert "ticket id, approval" in asked.output
+    assert "ticket id, approval" in site("jump-policy", "list").output
+    assert site("jump-policy", "delete", "careful").exit_code == 0
+    assert site("jump-policy", "delete", "default").exit_code == 3
+    role = site("role", "add", "Night", "--may", "start", "--may", "edit-tag")
+    assert "start, edit-tag" in role.output
+    assert site.json("role", "show", "night")["perm_edit_tag"] is True
+    assert "everything" in site("role", "list").output
+    why = site.json("role", "why", "admin")
+    assert {"what": "sessions.start", "is": True, "because_of": "site role administrator"} in why
+    assert site("role", "delete", "Night").exit_code == 0
+
+
+def test_requests_are_decided_by_command(site: Command, tmp_path: Path) -> None:
+    assert site("approval", "list").output == "none\n"
+    assert site("approval", "approve", "1").exit_code == 4
+    app = create_app(Config(data_dir=tmp_path / "data"))
+    with app.extensions["tremplin"].work(system_actor()) as work:
+        for item in ("web1", "web2"):
+            made = JumpApproval(
+                item_kind="client",
+                item_id=1,
+                item_name=item,
+                jump_policy_id=1,
+                policy_name="Default",
+                requester_kind="user",
+                requester_id=1,
+                requester="zoe",
+                reason="disk",
+                ticket_id="",
+                state=ApprovalState.PENDING,
+                created_at=work.now(),
+                expires_at=work.now() + timedelta(hours=1),
+                for_anyone=False,
+            )
+            work.session.add(made)
+        work.session.get_one(JumpPolicy, 1).approval_required = True
+    with app.app_context():
+        db.engine.dispose()
+    approved = site("approval", "approve", "1", "--comment", "until noon")
+    assert approved.exit_code == 0, approved.output
+    assert "zoe may start sessions on web1" in approved.output
+    assert site("approval", "deny", "2").output == "denied: zoe on web2\n"
+    assert site("approval", "deny", "2").exit_code == 3, "it is decided already"
+    listed = site.json("approval", "list")
+    states = {one["item_name"]: (one["state"], one["comment"]) for one in listed}
+    assert states == {"web1": ("approved", "until noon"), "web2": ("denied", "")}
