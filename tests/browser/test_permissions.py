@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import expect
 from sqlalchemy import select
+from tremplin_server.accounts.models import User
 from tremplin_server.app import create_app
 from tremplin_server.config import load
 from tremplin_server.db import Database
@@ -106,6 +107,7 @@ def test_the_page_of_approvals(
     server: Server, database: Database, visit: Visit, locale: str
 ) -> None:
     with database.work(SYSTEM) as work:
+        asking = work.session.scalars(select(User.id).where(User.username == "technician")).one()
         policy = work.session.get_one(JumpPolicy, 1)
         policy.approval_required, policy.approver_roles = True, ["administrator"]
         made = JumpApproval(
@@ -115,7 +117,7 @@ def test_the_page_of_approvals(
             jump_policy_id=1,
             policy_name="Default",
             requester_kind="user",
-            requester_id=2,
+            requester_id=asking,
             requester="technician",
             reason="the disk is full",
             ticket_id="INC-7",
