@@ -3,13 +3,16 @@
 import htmx from "htmx.org";
 import "./items.css";
 import { ContextMenu } from "./context-menu";
+import { confirmed } from "./dialogs";
 import { Grid, type Row } from "./grid";
 import { tell } from "./messages";
-import { element, language, refusals, url } from "./page";
+import { element, language, refusals, say, url } from "./page";
 import { startTree } from "./tree";
 import { WorkTabs } from "./work-tabs";
 
 const PANEL_DELAY_MS = 120;
+/** So many sessions at once are opened without asking: all of a page is soon selected. */
+const MANY = 5;
 /** How old the counts of the groups may become while the list changes. */
 const COUNTS_MS = 10_000;
 /** French puts a space that does not break in front of a colon. */
@@ -81,15 +84,27 @@ function act(name: string): void {
 }
 
 function jump(keys: readonly string[]): void {
+  void jumpTo(keys);
+}
+
+async function jumpTo(keys: readonly string[]): Promise<void> {
   const refused: Row[] = [];
-  for (const row of grid.rows(keys)) {
+  const rows = grid.rows(keys);
+  const count = rows.filter(reachable).length;
+  const question = { title: say("jump_title", { count }), text: say("jump_text"), action: say("jump") };
+  if (count > MANY && !(await confirmed(question))) return;
+  for (const row of rows) {
     if (row.method === "rdp") location.assign(`/console/shortcuts/${row.id}`);
-    else if (row.state === "online" || row.state === "resting") tabs.open(row);
+    else if (reachable(row)) tabs.open(row);
     else refused.push(row);
   }
   const first = refused[0];
   if (first) tell(`${first.name}${COLON}${refusals[first.state] ?? first.stateWord}.`, "danger");
   if (refused.length < keys.length) tabs.showLast();
+}
+
+function reachable(row: Row): boolean {
+  return row.method !== "rdp" && (row.state === "online" || row.state === "resting");
 }
 
 // --- dialogues ----------------------------------------------------------------------------
