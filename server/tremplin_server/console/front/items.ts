@@ -7,7 +7,7 @@ import { confirmed } from "./dialogs";
 import { Grid, type Row } from "./grid";
 import { tell } from "./messages";
 import { element, language, refusals, say, url } from "./page";
-import { startTree } from "./tree";
+import { NARROW, startTree } from "./tree";
 import { WorkTabs } from "./work-tabs";
 
 const PANEL_DELAY_MS = 120;
@@ -18,6 +18,7 @@ const COUNTS_MS = 10_000;
 /** French puts a space that does not break in front of a colon. */
 const COLON = language === "fr" ? "\u00a0: " : ": ";
 
+const narrow = matchMedia(NARROW);
 const panel = element("panel");
 const box = element<HTMLDialogElement>("box");
 const tabs = new WorkTabs();
@@ -32,6 +33,8 @@ let missed = "";
 let countTimer = 0;
 let countedAt = 0;
 let countedTotal = "";
+/** The button of the panel that opened the dialogue, if one did. */
+let opener = "";
 /** What the person deletes with the dialogue that is open. */
 let deleting: string[] = [];
 
@@ -110,6 +113,7 @@ function reachable(row: Row): boolean {
 // --- dialogues ----------------------------------------------------------------------------
 
 function openBox(address: string): void {
+  opener = (document.activeElement as HTMLElement | null)?.closest<HTMLElement>("#panel [data-act]")?.dataset["act"] ?? "";
   void htmx.ajax("get", address, { source: "#box-content", target: "#box-content", swap: "innerHTML" }).then(
     showBox,
     () => undefined, // A message has told that the server is away.
@@ -125,7 +129,10 @@ function showBox(): void {
 
 box.addEventListener("close", () => {
   element("box-content").replaceChildren();
-  grid.focus();
+  // The panel may have been refreshed meanwhile: its button is looked up again.
+  const button = opener ? panel.querySelector<HTMLElement>(`[data-act="${opener}"]`) : null;
+  if (button) button.focus();
+  else grid.focus();
 });
 
 // Somebody else was quicker: what the dialogue is about is gone. The message tells so.
@@ -186,6 +193,13 @@ function closePanel(): void {
   emptyPanel();
   grid.clear();
 }
+
+// On a narrow window the panel covers the list.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || box.open || !panel.dataset["key"] || !narrow.matches) return;
+  closePanel();
+  grid.focus();
+});
 
 function emptyPanel(): void {
   clearTimeout(panelTimer);
