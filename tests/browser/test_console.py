@@ -373,6 +373,17 @@ def test_who_is_away_cannot_be_jumped_to(console: Visitor) -> None:
     expect(page.locator("#panel .alert").first).to_contain_text("not connected")
 
 
+def test_a_whole_page_is_not_jumped_to_by_two_strokes(console: Visitor) -> None:
+    page = console.page
+    rows(page).first.click()
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Enter")
+    expect(page.locator("#dialog-title")).to_contain_text("Jump Clients at once?")
+    page.keyboard.press("Escape")
+    expect(page.locator("#dialog")).to_be_hidden()
+    expect(page.get_by_role("tab", include_hidden=True)).to_have_count(1)
+
+
 def test_the_auditor_may_only_look(site: Site, visit: Visit) -> None:
     visitor = visit(site.server.base_url)
     visitor.sign_in("auditor", personas.PASSWORD)
