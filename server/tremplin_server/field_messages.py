@@ -165,6 +165,13 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"a code name has letters, digits, '_' and '-' only",
             "un nom de code n'a que des lettres, des chiffres, '_' et '-'",
         ),
+        (rf"must be a whole number from {_N} to {_N}", r"doit être un entier de \1 à \2"),
+        (r"must be a text", "doit être un texte"),
+        (r"must be true or false", "doit être vrai ou faux"),
+        (
+            r"must be e-mail addresses, separated by commas",
+            "doit être des adresses de courriel, séparées par des virgules",
+        ),
         (r"must not be empty", "ne peut pas être vide"),
         (r"must be yes or no", "doit être yes ou no"),
         (r"must be a whole number, zero or more", "doit être un entier, zéro ou plus"),

@@ -310,8 +310,8 @@ def test_many_are_changed_and_deleted_and_another_console_sees_it(
 def test_what_the_server_did_not_answer_comes_later(console: Visitor) -> None:
     page = console.page
     page.route("**/console/panel/*", lambda route: route.abort())
-    rows(page).nth(2).click()
-    expect(page.locator("#messages")).to_contain_text("cannot be reached")
+    with page.expect_event("requestfailed"):
+        rows(page).nth(2).click()
     page.unroute("**/console/panel/*")
     page.evaluate("document.body.dispatchEvent(new CustomEvent('live'))")
     expect(page.locator("#panel h2")).to_be_visible()
@@ -371,6 +371,17 @@ def test_who_is_away_cannot_be_jumped_to(console: Visitor) -> None:
     page.locator("#grid tr.is-offline").first.dblclick()
     expect(page.locator("#messages")).to_contain_text("the Jump Client is offline")
     expect(page.locator("#panel .alert").first).to_contain_text("not connected")
+
+
+def test_a_whole_page_is_not_jumped_to_by_two_strokes(console: Visitor) -> None:
+    page = console.page
+    rows(page).first.click()
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Enter")
+    expect(page.locator("#dialog-title")).to_contain_text("Jump Clients at once?")
+    page.keyboard.press("Escape")
+    expect(page.locator("#dialog")).to_be_hidden()
+    expect(page.get_by_role("tab", include_hidden=True)).to_have_count(1)
 
 
 def test_the_auditor_may_only_look(site: Site, visit: Visit) -> None:

@@ -39,10 +39,10 @@ def sentences() -> Iterator[str]:
 
 
 def of_parameters() -> Iterator[str]:
-    tree = ast.parse(Path(parameters.__file__).read_text("utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
-            yield from filter(None, map(text_of, node.exc.args))
+    for path in (Path(parameters.__file__), SERVER / "installers/fields.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+                yield from filter(None, map(text_of, node.exc.args))
 
 
 def of_marshmallow() -> Iterator[str]:

@@ -3,18 +3,22 @@
 import htmx from "htmx.org";
 import "./items.css";
 import { ContextMenu } from "./context-menu";
+import { confirmed } from "./dialogs";
 import { Grid, type Row } from "./grid";
 import { tell } from "./messages";
-import { element, language, refusals, url } from "./page";
-import { startTree } from "./tree";
+import { element, language, refusals, say, url } from "./page";
+import { NARROW, startTree } from "./tree";
 import { WorkTabs } from "./work-tabs";
 
 const PANEL_DELAY_MS = 120;
+/** So many sessions at once are opened without asking: all of a page is soon selected. */
+const MANY = 5;
 /** How old the counts of the groups may become while the list changes. */
 const COUNTS_MS = 10_000;
 /** French puts a space that does not break in front of a colon. */
 const COLON = language === "fr" ? "\u00a0: " : ": ";
 
+const narrow = matchMedia(NARROW);
 const panel = element("panel");
 const box = element<HTMLDialogElement>("box");
 const tabs = new WorkTabs();
@@ -29,6 +33,8 @@ let missed = "";
 let countTimer = 0;
 let countedAt = 0;
 let countedTotal = "";
+/** The button of the panel that opened the dialogue, if one did. */
+let opener = "";
 /** What the person deletes with the dialogue that is open. */
 let deleting: string[] = [];
 
@@ -81,10 +87,18 @@ function act(name: string): void {
 }
 
 function jump(keys: readonly string[]): void {
+  void jumpTo(keys);
+}
+
+async function jumpTo(keys: readonly string[]): Promise<void> {
   const refused: Row[] = [];
-  for (const row of grid.rows(keys)) {
+  const rows = grid.rows(keys);
+  const count = rows.filter(reachable).length;
+  const question = { title: say("jump_title", { count }), text: say("jump_text"), action: say("jump") };
+  if (count > MANY && !(await confirmed(question))) return;
+  for (const row of rows) {
     if (row.method === "rdp") location.assign(`/console/shortcuts/${row.id}`);
-    else if (row.state === "online" || row.state === "resting") tabs.open(row);
+    else if (reachable(row)) tabs.open(row);
     else refused.push(row);
   }
   const first = refused[0];
@@ -92,9 +106,14 @@ function jump(keys: readonly string[]): void {
   if (refused.length < keys.length) tabs.showLast();
 }
 
+function reachable(row: Row): boolean {
+  return row.method !== "rdp" && (row.state === "online" || row.state === "resting");
+}
+
 // --- dialogues ----------------------------------------------------------------------------
 
 function openBox(address: string): void {
+  opener = (document.activeElement as HTMLElement | null)?.closest<HTMLElement>("#panel [data-act]")?.dataset["act"] ?? "";
   void htmx.ajax("get", address, { source: "#box-content", target: "#box-content", swap: "innerHTML" }).then(
     showBox,
     () => undefined, // A message has told that the server is away.
@@ -110,7 +129,10 @@ function showBox(): void {
 
 box.addEventListener("close", () => {
   element("box-content").replaceChildren();
-  grid.focus();
+  // The panel may have been refreshed meanwhile: its button is looked up again.
+  const button = opener ? panel.querySelector<HTMLElement>(`[data-act="${opener}"]`) : null;
+  if (button) button.focus();
+  else grid.focus();
 });
 
 // Somebody else was quicker: what the dialogue is about is gone. The message tells so.
@@ -171,6 +193,13 @@ function closePanel(): void {
   emptyPanel();
   grid.clear();
 }
+
+// On a narrow window the panel covers the list.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || box.open || !panel.dataset["key"] || !narrow.matches) return;
+  closePanel();
+  grid.focus();
+});
 
 function emptyPanel(): void {
   clearTimeout(panelTimer);

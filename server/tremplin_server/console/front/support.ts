@@ -48,4 +48,8 @@ document.body.addEventListener("htmx:afterRequest", (event) => {
   }
 });
 document.body.addEventListener("htmx:afterSettle", toTheEnd);
+// The customer has come: the page has terminal and files from now on.
+document.body.addEventListener("htmx:afterSettle", () => {
+  if (!place && document.querySelector("[data-inside]")) location.reload();
+});
 toTheEnd();

@@ -33,6 +33,8 @@ const terminal = new Terminal({
   cursorBlink: true,
   fontFamily: '"Cascadia Mono", "JetBrains Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace',
   fontSize: savedSize(),
+  // Closer lines cut the underscores of many fonts off.
+  lineHeight: 1.15,
   macOptionIsMeta: true,
   minimumContrastRatio: 4.5,
   scrollback: SCROLLBACK_LINES,

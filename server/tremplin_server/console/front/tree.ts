@@ -4,7 +4,7 @@ import htmx from "htmx.org";
 import { element } from "./page";
 
 /** Below this width the groups fold away over the list. */
-const NARROW = "(max-width: 61.99rem)";
+export const NARROW = "(max-width: 61.99rem)";
 
 export function startTree(): void {
   const fold = element<HTMLDetailsElement>("tree-fold");
