@@ -1,6 +1,6 @@
 """An index for each order that the console's list can have, and one for its counts.
 
-Revision: 0075; follows: 0061
+Revision: 0075; follows: 0070
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "0075"
-down_revision = "0061"
+down_revision = "0070"
 branch_labels = None
 depends_on = None
 
