@@ -31,12 +31,15 @@ def language() -> str:
     return str(chosen or request.accept_languages.best_match(LANGUAGES) or default)
 
 
-def ago(span: timedelta) -> str:
-    """Return how long ago (a negative span), or how soon, something is, in words."""
+def ago(span: timedelta, locale: str = "") -> str:
+    """Return how long ago (a negative span), or how soon, something is, in words.
+
+    locale: what `language` returns, for who asks often; empty: it is asked here.
+    """
     seconds = round(span.total_seconds())
     # A list asks a hundred times; what is more than some minutes away is told in minutes.
     exact = abs(seconds) < _EXACT_SECONDS
-    return _ago(language(), seconds if exact else round(seconds / 60) * 60)
+    return _ago(locale or language(), seconds if exact else round(seconds / 60) * 60)
 
 
 _EXACT_SECONDS = 300

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from sqlalchemy import Engine, func, insert, select
+from sqlalchemy import Engine, func, insert, literal, select
 from tremplin_agent import __version__
 from tremplin_server.clients import history
-from tremplin_server.clients.models import ClientHistory, JumpClient
+from tremplin_server.clients.models import ClientCopy, ClientHistory, JumpClient
+from tremplin_server.db import UtcDateTime
 from tremplin_server.groups.models import JumpGroup
 from tremplin_server.shortcuts.models import RdpShortcut
 
@@ -53,6 +54,17 @@ def shortcut(engine: Engine) -> None:
         times = dict.fromkeys(("created_at", "updated_at"), datetime.now(UTC))
         made = insert(RdpShortcut).values(shared_group_id=group, **values, **times)
         connection.execute(made)
+
+
+def copies(engine: Engine, count: int) -> None:
+    """Insert a copy of each of the first `count` Jump Clients, in the group that is the last."""
+    group = select(func.max(JumpGroup.id)).scalar_subquery()
+    columns = JumpClient.id, JumpClient.name, JumpClient.tag, JumpClient.comments
+    by, now = literal("bench"), literal(datetime.now(UTC), UtcDateTime())
+    first = select(*columns, group, now, by).order_by(JumpClient.id).limit(count)
+    names = "client_id", "name", "tag", "comments", "shared_group_id", "created_at", "created_by"
+    with engine.begin() as connection:
+        connection.execute(insert(ClientCopy).from_select(names, first))
 
 
 def _groups(engine: Engine, count: int, now: datetime) -> list[int]:

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from tremplin_server.clients import service
 from tremplin_server.clients.lifecycle import Event, State
 from tremplin_server.clients.presence import Change
-from tremplin_server.db import Database
+from tremplin_server.db import Database, keep_statistics
 from tremplin_server.gateway import housekeeping
 from tremplin_server.gateway.housekeeping import DEAD_AFTER, Housekeeping
 from tremplin_server.gateway.store import Store
@@ -170,3 +170,14 @@ def test_a_deleted_client_is_given_its_order_with_its_presence(
 
 def test_dead_after_is_several_beats() -> None:
     assert timedelta(seconds=3 * housekeeping.BEAT_SECONDS) < DEAD_AFTER
+
+
+def test_sqlite_knows_its_indexes(database: Database, stage: Stage) -> None:
+    stage.online(stage.installer())
+    with database.work(system_actor()) as work:
+        if work.session.get_bind().dialect.name != "sqlite":
+            pytest.skip("PostgreSQL's autovacuum looks")
+        keep_statistics(work.session)
+    with database.work(system_actor(), read_only=True) as work:
+        known = work.session.scalars(text("SELECT idx FROM sqlite_stat1")).all()
+    assert "ix_client_search_owner" in known

@@ -236,6 +236,17 @@ def test_the_list_has_both_kinds(
     assert sorted(names(database, people, View(sort=sort))) == ["Desk é", "relay"]
 
 
+@pytest.mark.parametrize("sort", ["operating_system", "agent_version", "last_seen", "public_ip"])
+def test_what_a_shortcut_lacks_stands_at_the_end(
+    database: Database, people: People, desk: RdpShortcut, client: int, sort: str
+) -> None:
+    with database.work(system_actor()) as work:
+        client_row = work.session.get_one(JumpClient, client)
+        client_row.last_seen = work.now()
+    for order in (sort, f"-{sort}"):
+        assert names(database, people, View(sort=order)) == ["relay", "Desk é"]
+
+
 @pytest.mark.parametrize(
     ("view", "found"),
     [

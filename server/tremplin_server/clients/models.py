@@ -57,12 +57,12 @@ class JumpClient(Owned, Model):
 
     hostname: Mapped[str] = mapped_column(String(255), default="", index=True)
     fqdn: Mapped[str] = mapped_column(String(255), default="")
-    operating_system: Mapped[str] = mapped_column(String(255), default="")
+    operating_system: Mapped[str] = mapped_column(String(255), default="", index=True)
     platform: Mapped[str] = mapped_column(String(32), default="")
-    agent_version: Mapped[str] = mapped_column(String(32), default="")
-    public_ip: Mapped[str] = mapped_column(String(64), default="")
-    private_ip: Mapped[str] = mapped_column(String(64), default="")
-    console_user: Mapped[str] = mapped_column(String(255), default="")
+    agent_version: Mapped[str] = mapped_column(String(32), default="", index=True)
+    public_ip: Mapped[str] = mapped_column(String(64), default="", index=True)
+    private_ip: Mapped[str] = mapped_column(String(64), default="", index=True)
+    console_user: Mapped[str] = mapped_column(String(255), default="", index=True)
     install_mode: Mapped[str] = mapped_column(String(16), default="unknown")
     """unknown, user or service."""
     install_dir: Mapped[str] = mapped_column(Text, default="")
@@ -268,6 +268,9 @@ class ClientSearch(Model):
     """
 
     __tablename__ = "client_search"
+    __table_args__ = (
+        Index("ix_client_search_owner", "shared_group_id", "owner_user_id", "client_id"),
+    )
 
     client_id: Mapped[int] = mapped_column(
         ForeignKey("jump_client.id", ondelete="CASCADE"), primary_key=True, autoincrement=False

@@ -139,7 +139,7 @@ def shown(work: Work, client: JumpClient | copies.AsListed) -> dict[str, Any]:
         "connection_type": "uninstalled" if gone else client.connection_type,
         "update_version": client.update_version or "follow",
         "is_lost": is_lost(state, client.last_seen, work.now(), work.config.lost_days),
-        "needs_update": client.agent_version not in ("", expected(work.config, client)),
+        "needs_update": client.agent_version not in ("", expected(work, client)),
         "unavailable_reason": "disabled" if state is State.DISABLED else "none",
         "expiration_timestamp": expires_at(work.config, client),
     }

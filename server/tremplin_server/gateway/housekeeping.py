@@ -13,7 +13,7 @@ from sqlalchemy import delete, select, text, update
 from tremplin_server.accounts import web_sessions
 from tremplin_server.clients import housekeeping, presence
 from tremplin_server.clients.models import Worker
-from tremplin_server.db import Work
+from tremplin_server.db import Work, keep_statistics
 from tremplin_server.gateway.store import Store
 from tremplin_server.logging import logger
 from tremplin_server.sessions import recordings
@@ -27,6 +27,8 @@ SWEEP_SECONDS = 60.0
 FIRST_SWEEP_SECONDS = 360.0
 """Longer than any agent's back-off: a server that was away itself must let its agents
 come back before it purges those that it has not seen for long."""
+LOOK_SECONDS = 3600.0
+"""Between two looks of SQLite at its indexes; the first is with a worker's first beat."""
 
 _SWEEP_LOCK = 0x7472_656D_706C_6E02
 _TAKE_OVER_LOCK = 0x7472_656D_706C_6E03
@@ -56,6 +58,7 @@ class Housekeeping:
         self._alone = alone
         self._address = ""
         self._next_sweep = time.monotonic() + FIRST_SWEEP_SECONDS
+        self._next_look = time.monotonic()
 
     async def begin(self, peer_address: str = "") -> set[str]:
         """Enter this worker and return the ids of the living ones.
@@ -74,6 +77,9 @@ class Housekeeping:
             purged = await self._store.call(_sweep)
             if purged:
                 _log.info("housekeeping.purged", count=purged)
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + LOOK_SECONDS
+            await self._store.call(_look)
         ordered = await self._store.call(_order_updates)
         if ordered:
             _log.info("housekeeping.updates", ordered=ordered)
@@ -138,6 +144,10 @@ def _sweep(work: Work) -> int:
     recordings.expire(work)
     web_sessions.expire(work)
     return housekeeping.sweep(work)
+
+
+def _look(work: Work) -> None:
+    keep_statistics(work.session)
 
 
 def _order_updates(work: Work) -> int:

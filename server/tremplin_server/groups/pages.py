@@ -69,14 +69,13 @@ def parse(value: str) -> tuple[str, int] | None:
 
 
 def labels(work: Work, owned: Iterable[Belonging]) -> dict[str, str]:
-    """Return form value → label for the groups of all `owned`, in two queries."""
+    """Return form value → label for the groups of all `owned`, in two queries at most."""
     keys = {value_of(item): (item.shared_group_id, item.owner_user_id) for item in owned}
     shared = {s for s, _u in keys.values() if s is not None}
     users = {u for _s, u in keys.values() if u is not None}
-    names = {
-        f"shared:{row.id}": row.name
-        for row in work.session.scalars(select(JumpGroup).where(JumpGroup.id.in_(shared)))
-    }
-    for row in work.session.scalars(select(User).where(User.id.in_(users))):
-        names[f"personal:{row.id}"] = _("%(name)s (personal)", name=row.public_display_name)
+    named = select(JumpGroup.id, JumpGroup.name).where(JumpGroup.id.in_(shared))
+    names = {f"shared:{number}": name for number, name in work.session.execute(named)}
+    people = select(User.id, User.public_display_name).where(User.id.in_(users))
+    for number, name in work.session.execute(people) if users else ():
+        names[f"personal:{number}"] = _("%(name)s (personal)", name=name)
     return names

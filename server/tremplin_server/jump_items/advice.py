@@ -41,7 +41,7 @@ def _of_version(work: Work, client: JumpClient) -> Advice:
     text = _(
         "Its agent is version %(version)s; it should have %(current)s.",
         version=client.agent_version,
-        current=versions.expected(work.config, client),
+        current=versions.expected(work, client),
     )
     update = work.session.get(ClientUpdate, client.id)
     if update is not None and update.state in (UpdateState.WANTED, UpdateState.ORDERED):

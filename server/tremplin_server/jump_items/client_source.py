@@ -39,8 +39,7 @@ class ClientSource:
 
     def groups(self, work: Work) -> Select[Any]:
         """Return how many clients each owner has."""
-        owner = JumpClient.shared_group_id, JumpClient.owner_user_id
-        return client_query.seen(work, select(*owner, func.count())).group_by(*owner)
+        return client_query.by_owner(work)
 
     def tags(self, work: Work, group: tuple[str, int]) -> Select[Any]:
         """Return how many clients of a group have each tag."""
@@ -70,6 +69,6 @@ def _item(work: Work, row: Row[Any]) -> Item:
         row.id,
         Owner(row.shared_group_id, row.owner_user_id, ""),
         state="lost" if lost else state.value,
-        outdated=is_outdated(state, row.agent_version, versions.expected(work.config, row)),
+        outdated=is_outdated(state, row.agent_version, versions.expected(work, row)),
         **{name: getattr(row, name) for name in _SHOWN},
     )

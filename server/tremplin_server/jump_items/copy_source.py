@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, literal, or_, select
+from sqlalchemy import ColumnElement, Row, Select, func, literal, null, or_, select
 
 from tremplin_server.accounts.models import User
 from tremplin_server.clients import copies, versions
 from tremplin_server.clients.lifecycle import State, is_lost, is_outdated
-from tremplin_server.clients.models import ClientCopy, JumpClient
+from tremplin_server.clients.models import ClientCopy, ClientSearch, JumpClient
 from tremplin_server.db import Work
 from tremplin_server.groups import service as groups
 from tremplin_server.groups.models import JumpGroup
@@ -56,7 +56,12 @@ class CopySource:
             query = query.where(ClientCopy.tag == view.tag)
         if view.state:
             query = query.where(client_query.in_state(work, view.state))
-        return query.where(_matching(work, view)) if view.phrase else query
+        if not view.phrase:
+            return query
+        # What is searched of the host is there in small letters: a database that looked at
+        # the hosts first would make small letters of every one of them.
+        searched = query.join(ClientSearch, ClientSearch.client_id == ClientCopy.client_id)
+        return searched.where(_matching(work, view))
 
     def is_searched(self, view: View) -> bool:
         """Whether the phrase of a view leaves copies out."""
@@ -97,7 +102,7 @@ def _item(work: Work, row: Row[Any]) -> Item:
         row.id,
         Owner(row.shared_group_id, row.owner_user_id, ""),
         state="lost" if lost else state.value,
-        outdated=is_outdated(state, row.agent_version, versions.expected(work.config, row)),
+        outdated=is_outdated(state, row.agent_version, versions.expected(work, row)),
         **{name: getattr(row, name) for name in (*_OWN, *_OF_THE_HOST)},
     )
 
@@ -126,6 +131,8 @@ def _column(name: str) -> Any:
 
 def _sort(view: View) -> ColumnElement[Any]:
     name = view.sort.removeprefix("-")
+    if not name:
+        return null().label("sort")
     if name == "group":
         return func.coalesce(JumpGroup.name, User.public_display_name).label("sort")
     column: ColumnElement[Any] = _column(name)
@@ -134,10 +141,14 @@ def _sort(view: View) -> ColumnElement[Any]:
 
 def _matching(work: Work, view: View) -> ColumnElement[bool]:
     phrase, wanted = view.phrase.lower(), view.fields or FIELDS
-    columns = [_column(name) for name in client_query.TEXTS if name in wanted]
+    texts = [name for name in client_query.TEXTS if name in wanted]
+    columns = [
+        func.lower(getattr(ClientCopy, name)) if name in _OWN else getattr(ClientSearch, name)
+        for name in texts
+    ]
     if "group" in wanted:
-        columns += [JumpGroup.name, User.public_display_name]
-    found = [func.lower(column).contains(phrase, autoescape=True) for column in columns]
+        columns += [func.lower(JumpGroup.name), func.lower(User.public_display_name)]
+    found = [column.contains(phrase, autoescape=True) for column in columns]
     if "state" in wanted:
         found += [client_query.in_state(work, state) for state in state_words(view.phrase)]
     if "method" in wanted and phrase in _("Copy of a Jump Client").lower():

@@ -21,8 +21,9 @@ _NONE = Markup("–")
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What lines say, in the reader's language. old: the mark of an outdated agent."""
+    """What lines say. language: the reader's. old: the mark of an outdated agent."""
 
+    language: str
     select: str
     states: Mapping[str, str]
     methods: Mapping[str, str]
@@ -99,5 +100,5 @@ class _Lines:
 
     def _time(self, value: datetime) -> str:
         exact = f"{value:%Y-%m-%d %H:%M:%S} UTC"
-        words = escape(i18n.ago(value - self.now))
+        words = escape(i18n.ago(value - self.now, self.words.language))
         return f'<time datetime="{value.isoformat()}" title="{exact}">{words}</time>'

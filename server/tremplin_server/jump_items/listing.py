@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
 
@@ -56,7 +56,7 @@ def page(work: Work, view: View) -> ItemPage:
     if all(source.is_searched(view) for source, _query in found):
         rows, total = _searched(work, queries, view)
     else:
-        total = sum(_count(work, query) for query in queries)
+        total = _total(work, view, [source for source, _query in found])
         rows = _cut(work, queries, view, total)
     last = _last(total)
     number = min(view.page, last)
@@ -68,8 +68,10 @@ def _last(total: int) -> int:
     return max(1, ceil(total / PER_PAGE))
 
 
-def _count(work: Work, query: Select[Any]) -> int:
-    return work.session.scalar(_counted(query)) or 0
+def _total(work: Work, view: View, sources: Sequence[Source]) -> int:
+    in_no_order = replace(view, sort="")
+    queries = (source.keys(work, in_no_order) for source in sources)
+    return sum(work.session.scalar(_counted(q)) or 0 for q in queries if q is not None)
 
 
 def _counted(query: Select[Any]) -> Select[Any]:
@@ -96,10 +98,12 @@ def _span(
 
 def _head(queries: Sequence[Select[Any]], order: _Order, stop: int) -> Select[Any]:
     """Return the keys of all kinds in order; those before place `stop` are right."""
+    gaps = [_may_be_missing(query.selected_columns[2]) for query in queries]
     if len(queries) == 1:
-        return order.of(queries[0])
-    heads = (order.of(query).limit(stop).subquery() for query in queries)
-    return order.of(select(union_all(*(select(head) for head in heads)).subquery()))
+        return order.of(queries[0], gaps[0])
+    heads = [order.of(query, gap).limit(stop) for query, gap in zip(queries, gaps, strict=True)]
+    whole = union_all(*(select(head.subquery()) for head in heads))
+    return order.of(select(whole.subquery()), any(gaps))
 
 
 def _searched(work: Work, queries: Sequence[Select[Any]], view: View) -> tuple[Sequence[Any], int]:
@@ -129,18 +133,23 @@ class _Order:
     sort: str
     backwards: bool = False
 
-    def of(self, query: Select[Any]) -> Select[Any]:
+    def of(self, query: Select[Any], gaps: bool) -> Select[Any]:
         """Return a query of (method, id, sort) in this order, which leaves no two items equal.
 
-        A name always tells; other values may be missing, and those stand at the end.
+        Values may be missing, and those stand at the end.
         """
         method, number, value = query.selected_columns
         down = self.sort.startswith("-") is not self.backwards
         first, *rest = (c.desc() if down else c.asc() for c in (value, number, method))
-        if self.sort.removeprefix("-") != "name":
+        if gaps:
+            # Said only where something can be missing: it keeps PostgreSQL from using an index.
             first = first.nulls_first() if self.backwards else first.nulls_last()
         # Within one kind ids tell; an index serves the order without the kind.
         return query.order_by(first, *(rest[:1] if _is_constant(method) else rest))
+
+
+def _may_be_missing(column: Any) -> bool:
+    return bool(getattr(getattr(column, "element", column), "nullable", True))
 
 
 def _is_constant(column: Any) -> bool:

@@ -143,7 +143,7 @@ def _lines(
     page: listing.ItemPage, columns: list[tuple[str, str]], now: datetime, old: Markup
 ) -> Markup:
     """Return the lines of a page. old: the mark of an outdated agent."""
-    words = lines.Words(_("Select"), states(), method_words(), old)
+    words = lines.Words(i18n.language(), _("Select"), states(), method_words(), old)
     return lines.markup(page, [name for name, _label in columns], words, _address(), now)
 
 

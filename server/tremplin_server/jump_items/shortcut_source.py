@@ -88,6 +88,8 @@ def _of_group(group: tuple[str, int]) -> ColumnElement[bool]:
 
 def _sort(view: View) -> ColumnElement[Any]:
     name = view.sort.removeprefix("-")
+    if not name:
+        return null()
     if name == "group":
         return func.coalesce(JumpGroup.name, User.public_display_name)
     if name in _TEXTS:

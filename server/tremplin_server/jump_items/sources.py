@@ -57,7 +57,8 @@ class Source(Protocol):
     def keys(self, work: Work, view: View) -> Select[Any] | None:
         """Return the query of (method, id, sort) of the items of a view; None for none.
 
-        sort: the value of the view's order, null where this kind has no such column.
+        sort: the value of the view's order, null where this kind has no such column. A view
+        without an order (empty) is only counted.
         """
 
     def is_searched(self, view: View) -> bool:

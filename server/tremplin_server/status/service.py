@@ -98,7 +98,7 @@ def _clients(work: Work) -> tuple[dict[str, int], int]:
     long_ago = work.now() - timedelta(days=work.config.lost_days)
     lost = and_(JumpClient.state == State.OFFLINE.value, JumpClient.last_seen < long_ago)
     label = case((lost, LOST), else_=JumpClient.state)
-    other = versions.differs(work.config)
+    other = versions.differs(work)
     counted: Any = select(label, func.count(), func.count().filter(other)).group_by(label)
     found = work.session.execute(groups.visible(work, counted, JumpClient)).all()
     counts = dict.fromkeys(STATES, 0) | {str(row[0]): int(row[1]) for row in found}

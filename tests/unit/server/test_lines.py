@@ -12,7 +12,7 @@ from tremplin_server.jump_items.listing import ItemPage
 from tremplin_server.jump_items.sources import Item
 
 EVIL = "\"><script>alert('x')</script>&"
-WORDS = lines.Words("Select", {"online": "Online"}, {"client": EVIL}, Markup("<i>old</i>"))
+WORDS = lines.Words("en", "Select", {"online": "Online"}, {"client": EVIL}, Markup("<i>old</i>"))
 COLUMNS = [*TEXTS, "state", "group", "method", "agent_version", "last_seen"]
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 
@@ -47,7 +47,7 @@ def test_lines_know_their_place_and_their_marks() -> None:
 
 def test_what_has_no_state_says_what_it_is() -> None:
     shortcut = Item("rdp", 3, Owner(1, None, ""), name="Desk")
-    words = lines.Words("Select", {}, {"rdp": "RDP shortcut"}, Markup())
+    words = lines.Words("en", "Select", {}, {"rdp": "RDP shortcut"}, Markup())
     made = lines.markup(page(shortcut), ["state", "tag"], words, lambda _item: "/", NOW)
     assert '<span class="kind">RDP shortcut</span>' in made
     assert ">–</td>" in made
