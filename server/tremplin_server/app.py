@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
-from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -15,34 +13,18 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_migrate import Migrate
 from limits import RateLimitItemPerHour, RateLimitItemPerSecond
-from sqlalchemy.engine import make_url
 from tremplin_agent import __version__
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-import tremplin_server.accounts.access_models
-import tremplin_server.accounts.models
-import tremplin_server.audit.models
-import tremplin_server.clients.models
-import tremplin_server.groups.models
-import tremplin_server.identity
-import tremplin_server.installers.models
-import tremplin_server.mail.models
-import tremplin_server.policies.models
-import tremplin_server.portal.models
-import tremplin_server.push.models
-import tremplin_server.sessions.models
-import tremplin_server.settings.models
-import tremplin_server.shortcuts.models
-import tremplin_server.support.models  # noqa: F401 - metadata knows what was imported
-from tremplin_server import console, i18n, pages, rest
+from tremplin_server import console, i18n, opening, pages, rest
 from tremplin_server.accounts import api as accounts
 from tremplin_server.accounts import key_api, tokens
 from tremplin_server.audit import api as audit
 from tremplin_server.clients import bulk_api as clients
 from tremplin_server.clock import Clock, SystemClock
-from tremplin_server.config import Config, origins, stated
-from tremplin_server.db import Database, Publisher, SilentPublisher, db, prepare_engine
+from tremplin_server.config import Config
+from tremplin_server.db import Publisher, SilentPublisher, db
 from tremplin_server.errors import Denied, TremplinError, Unavailable
 from tremplin_server.gateway import http as probes
 from tremplin_server.groups import api as groups
@@ -52,19 +34,16 @@ from tremplin_server.logging import logger
 from tremplin_server.permissions import READ_PERMISSIONS, Actor, ActorKind, system_actor
 from tremplin_server.policies import api as policies
 from tremplin_server.sessions import api as sessions
-from tremplin_server.sessions import approval_api, hosts, reach_api
+from tremplin_server.sessions import approval_api, reach_api
 from tremplin_server.sessions.upload import uploads
 from tremplin_server.settings import api as settings
 from tremplin_server.settings.overlay import EXTENSION as OVERLAY
-from tremplin_server.settings.overlay import Overlay
 from tremplin_server.shortcuts import api as shortcuts
 from tremplin_server.status import api as status
 from tremplin_server.support import api as support
-from tremplin_server.support.guests import SupportGuests
 from tremplin_server.support.keys import LINKS as SUPPORT_LINKS
 from tremplin_server.updates import api as updates
 
-SECRET_KEY_FILE = "secret_key"  # noqa: S105 - a file's name
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 MAX_BODY = 1024 * 1024
 PROGRAM_PATHS = (rest.API_PREFIX, "/oauth2/", "/agent/", "/get_mech_list")
@@ -81,15 +60,15 @@ def create_app(
     config: its secret key may be in the data directory instead. publisher: where notices go
     after a commit.
     """
-    config = replace(config, secret_key=_secret_key(config) or "")
+    config = opening.with_secret_key(config)
     app = Flask("tremplin_server")
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.config.update(
         SECRET_KEY=config.secret_key or None,
         MAX_CONTENT_LENGTH=MAX_BODY,
-        SQLALCHEMY_DATABASE_URI=_database_uri(config),
-        SQLALCHEMY_ENGINE_OPTIONS=_engine_options(config),
+        SQLALCHEMY_DATABASE_URI=opening.database_uri(config),
+        SQLALCHEMY_ENGINE_OPTIONS=opening.engine_options(config),
         # Behind a proxy of ours it is the proxy that speaks TLS.
         SESSION_COOKIE_SECURE=config.tls or config.trusted_proxies > 0,
         SESSION_COOKIE_HTTPONLY=True,
@@ -110,7 +89,6 @@ def create_app(
 
 
 def _register_features(app: Flask) -> None:
-    hosts.GUESTS[:] = [SupportGuests()]
     api = rest.make_api(app, __version__)
     for blueprint in (
         accounts.users,
@@ -142,41 +120,14 @@ def _register_features(app: Flask) -> None:
     probes.register(app)
 
 
-def _secret_key(config: Config) -> str | None:
-    """Return the configured key, or the one that `tremplin init` left in the data directory."""
-    kept = config.data_dir / SECRET_KEY_FILE
-    if config.secret_key or not kept.exists():
-        return config.secret_key or None
-    try:
-        return kept.read_text("ascii").strip()
-    except OSError as error:
-        raise TremplinError("config.invalid", detail=f"{kept}: {error.strerror}") from error
-
-
-def _database_uri(config: Config) -> str:
-    url = make_url(config.effective_database_url)
-    if url.drivername in ("postgres", "postgresql"):
-        url = url.set(drivername="postgresql+psycopg")
-    return url.render_as_string(hide_password=False)
-
-
-def _engine_options(config: Config) -> dict[str, object]:
-    if config.sqlite and make_url(config.effective_database_url).database in (None, ":memory:"):
-        return {}
-    # Every HTTP thread may hold one connection, and the gateway's own threads a few more.
-    size = {"pool_size": config.http_threads + 8, "max_overflow": 8}
-    return {**size, "pool_pre_ping": not config.sqlite}
-
-
 def _open_database(app: Flask, config: Config, clock: Clock, publisher: Publisher) -> None:
     db.init_app(app)
     Migrate(app, db, directory=f"{app.root_path}/migrations", render_as_batch=True)
     with app.app_context():
         engine = db.engine
-    prepare_engine(engine)
-    overlay = Overlay(engine, stated(os.environ), origins(os.environ))
-    app.extensions[OVERLAY] = overlay
-    app.extensions[rest.EXTENSION] = Database(engine, clock, config, publisher, overlay)
+    database = opening.database_on(engine, config, clock, publisher)
+    app.extensions[OVERLAY] = database.overlay
+    app.extensions[rest.EXTENSION] = database
 
 
 # --- every request --------------------------------------------------------------------

@@ -5,39 +5,62 @@ from __future__ import annotations
 import os
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from flask import Flask
-from sqlalchemy.exc import OperationalError
 from tremplin_agent import __version__
 
-from tremplin_server import config, logging
-from tremplin_server.app import create_app
+from tremplin_server import config
 from tremplin_server.errors import TremplinError
-from tremplin_server.gateway.wiring import command_publisher
-from tremplin_server.shell import Site, language
+
+if TYPE_CHECKING:
+    from flask import Flask
+    from sqlalchemy.exc import OperationalError
+
+    from tremplin_server.db import Database
 
 CONFIG_EXIT_STATUS = 78
 
 _COMMANDS = {
-    "init": "first_start:init",
-    "user": "accounts.cli:user_group",
-    "api-account": "accounts.cli:api_account_group",
-    "group": "groups.cli:group_group",
-    "installer": "installers.cli:installer_group",
-    "client": "clients.cli:client_group",
-    "update": "updates.cli:update_group",
-    "session": "sessions.cli:session_group",
-    "db": "first_start:db_group",
-    "push": "push.cli:push",
-    "known-hosts": "sessions.reach_cli:known_hosts",
-    "ssh-config": "sessions.reach_cli:ssh_config",
-    "serve": "serve:serve",
-    "doctor": "doctor:doctor",
+    "init": (
+        "first_start:init",
+        "Set up this site: data directory, secret key, database, first administrator.",
+    ),
+    "user": ("accounts.cli:user_group", "People who sign in to the console."),
+    "api-account": (
+        "accounts.cli:api_account_group",
+        "Programs that call the API: Ansible, scripts, Terraform.",
+    ),
+    "group": ("groups.cli:group_group", "Shared Jump Groups and their members."),
+    "installer": (
+        "installers.cli:installer_group",
+        "Installers: the right to deploy Jump Clients, for a while.",
+    ),
+    "client": (
+        "clients.cli:client_group",
+        "Jump Clients: their records, their removal, and what is out of step.",
+    ),
+    "update": ("updates.cli:update_group", "Updates of agents: how they stand, and ordering them."),
+    "session": (
+        "sessions.cli:session_group",
+        "Sessions: who reaches which host, and what was recorded.",
+    ),
+    "db": ("first_start:db_group", "The database: its revision, upgrade and downgrade."),
+    "push": ("push.cli:push", "Install Jump Clients on hosts over SSH, or change or remove them."),
+    "known-hosts": (
+        "sessions.reach_cli:known_hosts",
+        "Print the host keys of the bastion and of every Jump Client.",
+    ),
+    "ssh-config": (
+        "sessions.reach_cli:ssh_config",
+        "Print an ssh configuration: every Jump Client by its names, through the bastion.",
+    ),
+    "serve": ("serve:serve", "Run the server until it is told to stop."),
+    "doctor": ("doctor:doctor", "Check this site; the exit status is 1 when a check failed."),
 }
-"""Command → its module and name. Imported when asked for: a server that runs for months
-should not hold in memory what only other commands use."""
+"""Command → its module and name, and what it says of itself in a line. Imported when asked for:
+the list of commands should appear at once, and a server that runs for months should not hold in
+memory what only other commands use."""
 
 
 class _Root(click.Group):
@@ -49,18 +72,29 @@ class _Root(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module, name = _COMMANDS[cmd_name].split(":")
+        module, name = _COMMANDS[cmd_name][0].split(":")
         command = getattr(import_module(f"tremplin_server.{module}"), name)
         assert isinstance(command, click.Command), "the table names commands"
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        width = formatter.width - 6 - max(map(len, _COMMANDS))
+        named = [click.Command(name, help=_COMMANDS[name][1]) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(str(c.name), c.get_short_help_str(width)) for c in named])
+
     def invoke(self, ctx: click.Context) -> Any:
+        # Imported where it is used, as all below: neither --help nor --version needs it.
+        from sqlalchemy import exc
+
+        from tremplin_server.shell import language
+
         try:
             return super().invoke(ctx)
         except TremplinError as error:
             _tell(error.text(language()))
             ctx.exit(error.entry.exit_status)
-        except OperationalError as error:
+        except exc.OperationalError as error:
             _tell(f"the database cannot be used: {_first_line(error)}")
             ctx.exit(CONFIG_EXIT_STATUS)
 
@@ -73,9 +107,18 @@ def _first_line(error: OperationalError) -> str:
     return str(error.orig).strip().partition("\n")[0]
 
 
-def _open(settings: config.Config) -> Flask:
+def _database(settings: config.Config) -> Database:
+    from tremplin_server.gateway.wiring import command_publisher
+    from tremplin_server.opening import open_database
+
     # What a command changes, a server that runs at the same time hears of.
-    return create_app(settings, publisher=command_publisher(settings))
+    return open_database(settings, command_publisher(settings))
+
+
+def _app(settings: config.Config) -> Flask:
+    from tremplin_server.app import create_app
+
+    return create_app(settings)
 
 
 @click.group(cls=_Root, context_settings={"help_option_names": ["-h", "--help"]})
@@ -97,7 +140,10 @@ def main(ctx: click.Context, file: Path | None) -> None:
     tremplin init
     tremplin serve
     """
+    from tremplin_server import logging
+    from tremplin_server.shell import Site
+
     logging.configure("warning", "text")
-    site = Site(lambda: config.load(os.environ, file), _open)
+    site = Site(lambda: config.load(os.environ, file), _database, _app)
     ctx.obj = site
     ctx.call_on_close(site.close)

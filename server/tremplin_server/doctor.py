@@ -157,7 +157,7 @@ def disk(config: Config) -> Findings:
 def migrated(site: Site) -> Findings:
     """Check that the database answers and has this program's tables."""
     assert site.database is not None, "raises when it is not initialised"
-    found = revisions(site.app)
+    found = revisions(site.database.engine)
     if found.current != found.newest:
         raise TremplinError(
             "server.not_migrated", current=found.current or "-", newest=found.newest or "-"

@@ -9,19 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-import flask_migrate
 from alembic.config import Config as AlembicConfig
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from flask import Flask
+from sqlalchemy import Engine
 
 from tremplin_server.accounts import passwords, service
-from tremplin_server.app import SECRET_KEY_FILE
-from tremplin_server.db import db
 from tremplin_server.errors import TremplinError
+from tremplin_server.opening import SECRET_KEY_FILE
 from tremplin_server.permissions import Role
 from tremplin_server.shell import Site, given_password, pass_site, password_options
 
+MIGRATIONS = Path(__file__).parent / "migrations"
 Tell = Callable[[str], None]
 
 
@@ -33,11 +32,11 @@ class Revisions:
     newest: str | None
 
 
-def revisions(app: Flask) -> Revisions:
+def revisions(engine: Engine) -> Revisions:
     """Return the revision of the database and that of the program."""
     config = AlembicConfig()
-    config.set_main_option("script_location", f"{app.root_path}/migrations")
-    with app.app_context(), db.engine.connect() as connection:
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
     return Revisions(current, ScriptDirectory.from_config(config).get_current_head())
 
@@ -69,12 +68,15 @@ def make_secret_key(directory: Path) -> bool:
     return True
 
 
-def migrate(app: Flask) -> bool:
+def migrate(site: Site) -> bool:
     """Bring the database to the newest revision; return whether that changed it."""
-    found = revisions(app)
+    found = revisions(site.opened.engine)
     if found.current == found.newest:
         return False
-    with app.app_context():
+    # Imported where it is used: the application comes with it.
+    import flask_migrate
+
+    with site.app.app_context():
         flask_migrate.upgrade()
     return True
 
@@ -101,9 +103,9 @@ def init(site: Site, administrator: str, password_file: Path | None, password_st
     if not site.config.secret_key and make_secret_key(site.config.data_dir):
         changed = True
         click.echo("made the secret key")
-    if migrate(site.app):
+    if migrate(site):
         changed = True
-        click.echo(f"brought the database to revision {revisions(site.app).newest}")
+        click.echo(f"brought the database to revision {revisions(site.opened.engine).newest}")
     if _first_administrator(site, administrator, given):
         changed = True
     if not changed:
@@ -138,7 +140,7 @@ def current(site: Site) -> None:
     """Tell the revision of the database and that of the program."""
     if not site.initialised:
         raise TremplinError("server.not_initialised")
-    found = revisions(site.app)
+    found = revisions(site.opened.engine)
     click.echo(f"database {found.current}, program {found.newest}")
 
 
@@ -148,8 +150,8 @@ def upgrade(site: Site) -> None:
     """Bring the database to the program's revision; all of it or nothing."""
     if not site.initialised:
         raise TremplinError("server.not_initialised")
-    if migrate(site.app):
-        click.echo(f"brought the database to revision {revisions(site.app).newest}")
+    if migrate(site):
+        click.echo(f"brought the database to revision {revisions(site.opened.engine).newest}")
     else:
         click.echo("the database is up to date; nothing changed")
 
@@ -166,6 +168,8 @@ def downgrade(site: Site, revision: str) -> None:
     """
     if not site.initialised:
         raise TremplinError("server.not_initialised")
+    import flask_migrate
+
     with site.app.app_context():
         flask_migrate.downgrade(revision=revision)
     click.echo(f"took the database back to revision {revision}")

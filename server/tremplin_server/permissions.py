@@ -62,6 +62,27 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
 }
 
 
+class ItemPermission(StrEnum):
+    """What a Jump Item Role can allow with the Jump Items of a group.
+
+    The values are the names of the API, which are those of the contract that it is compatible with.
+    """
+
+    START = "perm_start"
+    ADD = "perm_add"
+    ASSIGN_JUMP_GROUP = "perm_assign_jump_group"
+    REMOVE = "perm_remove"
+    EDIT_IDENTITY = "perm_edit_identity"
+    EDIT_TAG = "perm_edit_tag"
+    EDIT_COMMENTS = "perm_edit_comments"
+    EDIT_JUMP_POLICY = "perm_edit_jump_policy"
+    EDIT_SESSION_POLICY = "perm_edit_session_policy"
+    EDIT_BEHAVIOR = "perm_edit_behavior"
+    EDIT_PUBLIC_PORTAL = "perm_edit_public_portal"
+    EDIT_SUPPORT_BUTTON = "perm_edit_support_button"
+    VIEW_JUMP_ITEM_REPORT = "perm_view_jump_item_report"
+
+
 class ActorKind(StrEnum):
     """Where an action comes from."""
 

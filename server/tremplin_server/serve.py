@@ -83,7 +83,7 @@ def serve(site: Site, bind: str | None, port: int | None, workers: int | None) -
 def _require_ready(site: Site) -> None:
     """Raise TremplinError unless the database has this program's tables."""
     database = site.database
-    found = revisions(site.app)
+    found = revisions(database.engine)
     if found.current != found.newest:
         raise TremplinError(
             "server.not_migrated", current=found.current or "-", newest=found.newest or "-"

@@ -14,10 +14,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from flask import Flask
 from sqlalchemy import inspect
 
 from tremplin_server.clock import rfc3339
@@ -26,17 +25,27 @@ from tremplin_server.db import Database, Work
 from tremplin_server.errors import TremplinError
 from tremplin_server.permissions import cli_actor
 
+if TYPE_CHECKING:
+    from flask import Flask
+
 EXTENSION = "tremplin"
 
 
 class Site:
     """This installation; configuration and database are opened at their first use.
 
-    load: reads the configuration. make_app: makes the application of it.
+    load: reads the configuration. open_database: opens its database. make_app: makes the whole
+    application, which few commands need and which takes as long as all the rest of them.
     """
 
-    def __init__(self, load: Callable[[], Config], make_app: Callable[[Config], Flask]) -> None:
+    def __init__(
+        self,
+        load: Callable[[], Config],
+        open_database: Callable[[Config], Database],
+        make_app: Callable[[Config], Flask],
+    ) -> None:
         self._load = load
+        self._open_database = open_database
         self._make_app = make_app
 
     @cached_property
@@ -50,12 +59,16 @@ class Site:
         return self._make_app(self.config)
 
     @cached_property
+    def opened(self) -> Database:
+        """The database, which may have no tables yet."""
+        return self._open_database(self.config)
+
+    @cached_property
     def database(self) -> Database:
         """The database; TremplinError server.not_initialised before `tremplin init`."""
-        found: Database = self.app.extensions[EXTENSION]
         if not self.initialised:
             raise TremplinError("server.not_initialised")
-        return found
+        return self.opened
 
     @property
     def initialised(self) -> bool:
@@ -64,8 +77,7 @@ class Site:
             name = self.config.effective_database_url.removeprefix("sqlite:///")
             if not Path(name).exists():
                 return False
-        database: Database = self.app.extensions[EXTENSION]
-        return inspect(database.engine).has_table("user")
+        return inspect(self.opened.engine).has_table("user")
 
     @contextmanager
     def work(self, *, read_only: bool = False) -> Iterator[Work]:
@@ -75,9 +87,11 @@ class Site:
 
     def close(self) -> None:
         """Close the database's connections, when there are any."""
+        if "opened" in vars(self):
+            self.opened.engine.dispose()
         if "app" in vars(self):
-            database: Database = self.app.extensions[EXTENSION]
-            database.engine.dispose()
+            made: Database = self.app.extensions[EXTENSION]
+            made.engine.dispose()
 
 
 pass_site = click.make_pass_decorator(Site)

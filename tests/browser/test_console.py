@@ -290,6 +290,10 @@ def test_many_are_changed_and_deleted_and_another_console_sees_it(
     expect(page.locator("#grid .c-tag", has_text="moved")).to_have_count(2)
     expect(other.page.locator("#grid .c-tag", has_text="moved")).to_have_count(2, timeout=9000)
     expect(selected(page)).to_have_count(2)
+    everything = other.page.locator("#tree .tree-count").first
+    listed = int(everything.inner_text())
+    other.page.locator(f'tr[data-name="{gone}"]').click(button="right")
+    expect(other.page.locator("#context-menu")).to_be_visible()
     page.locator("#list").get_by_role("button", name="Delete").click()
     page.get_by_label("Reason").fill("out of use")
     page.locator("#box").get_by_role("button", name="Delete").click()
@@ -297,6 +301,23 @@ def test_many_are_changed_and_deleted_and_another_console_sees_it(
     expect(rows(page)).to_have_count(count - 2)
     expect(rows(other.page)).to_have_count(count - 2, timeout=9000)
     expect(other.page.locator("#panel")).to_contain_text("somebody deleted it", timeout=9000)
+    expect(other.page.locator("#context-menu")).to_be_hidden()
+    expect(everything).to_have_text(str(listed - 2))
+    # Whoever deleted it is not told that somebody did.
+    expect(page.locator("#panel")).to_contain_text("Select a Jump Item")
+
+
+def test_what_the_server_did_not_answer_comes_later(console: Visitor) -> None:
+    page = console.page
+    page.route("**/console/panel/*", lambda route: route.abort())
+    rows(page).nth(2).click()
+    expect(page.locator("#messages")).to_contain_text("cannot be reached")
+    page.unroute("**/console/panel/*")
+    page.evaluate("document.body.dispatchEvent(new CustomEvent('live'))")
+    expect(page.locator("#panel h2")).to_be_visible()
+    expect(page.locator("#messages")).not_to_contain_text("cannot be reached")
+    # The browser itself reports what it could not reach.
+    console.complaints.clear()
 
 
 def test_the_form_of_properties_says_what_is_wrong(console: Visitor) -> None:

@@ -7,6 +7,13 @@ from typing import Any
 
 import pytest
 from openapi_core.exceptions import OpenAPIError
+from tremplin_server.clients import copies
+from tremplin_server.clients import service as clients
+from tremplin_server.errors import CATALOGUE
+from tremplin_server.groups import item_fields
+from tremplin_server.groups.models import JumpItemRole
+from tremplin_server.permissions import ItemPermission
+from tremplin_server.shortcuts import service as shortcuts
 
 from tests.contract.conftest import Contract, Site
 from tests.personas import Api
@@ -19,6 +26,8 @@ LISTS = (
     "/jump-group",
     "/jump-group?code_name=lab",
     "/jump-group/{group}/user",
+    "/jump-item-role",
+    "/jump-item-role?name=TECHNICIAN",
     "/jump-policy",
     "/jump-policy?code_name=DEFAULT",
     "/session-policy",
@@ -35,6 +44,7 @@ ONES = (
     "/jump-client/installer/{installer}",
     "/jump-group/{group}",
     "/jump-group/{group}/user/{user}",
+    "/jump-item-role/1",
     "/jump-policy/1",
     "/jump-policy/1/schedule",
     "/user/{user}",
@@ -46,6 +56,7 @@ MISSING = (
     "/jump-client/installer/999",
     "/jump-group/999",
     "/jump-group/999/user",
+    "/jump-item-role/999",
     "/jump-policy/999",
     "/jump-policy/999/schedule",
     "/user/999",
@@ -103,6 +114,29 @@ def test_lists(contract: Contract, api: Api, site: Site, path: str) -> None:
     assert len(paging) == 4
     assert 'rel="first"' in answer.headers["Link"]
     assert 'rel="last"' in answer.headers["Link"]
+
+
+def test_roles_have_the_permissions_of_the_contract(
+    contract: Contract, api: Api, site: Site
+) -> None:
+    """The copies of the names: contract, our enumeration, API, table, words of the refusals."""
+    schema = contract.document["components"]["schemas"]["JumpItemRole"]
+    names = {name for name in schema["properties"] if name.startswith("perm_")}
+    assert {permission.value for permission in ItemPermission} == names
+    assert {name for name in api.get("/jump-item-role/1").json if name.startswith("perm_")} == names
+    columns = JumpItemRole.__table__.columns.keys()
+    assert {name for name in columns if name.startswith("perm_")} == names
+    codes = {code.removeprefix("role.") for code in CATALOGUE if code.startswith("role.perm_")}
+    assert codes == names
+    made = api.post("/jump-item-role", {"name": "Nothing"}).json
+    defaults = {name: schema["properties"][name]["default"] for name in names}
+    assert {name: made[name] for name in names} == defaults
+
+
+def test_every_property_of_a_jump_item_asks_for_a_permission() -> None:
+    kept = {*clients.EDITABLE, *copies.EDITABLE, *shortcuts.EDITABLE}
+    owner = {"shared_group_id", "owner_user_id"}
+    assert set(item_fields.NEEDS) == kept | owner | {"jump_group_type", "jump_group_id"}
 
 
 @pytest.mark.parametrize("path", ONES)

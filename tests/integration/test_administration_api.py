@@ -25,11 +25,11 @@ def test_roles(api: Api, database: Database, people: People) -> None:
     made = api.post("/jump-item-role", {"name": "Night", "perm_start": True})
     assert made.status_code == 201
     role = made.json
-    assert (role["perm_start"], role["perm_edit"]) == (True, False)
+    assert (role["perm_start"], role["perm_edit_tag"]) == (True, False)
     assert made.headers["Location"].endswith(f"/jump-item-role/{role['id']}")
     assert api.post("/jump-item-role", {"name": "NIGHT"}).json["code"] == "role.exists"
     path = f"/jump-item-role/{role['id']}"
-    assert api.patch(path, {"perm_edit": True}).json["perm_edit"] is True
+    assert api.patch(path, {"perm_edit_tag": True}).json["perm_edit_tag"] is True
     group = api.post("/jump-group", {"name": "Lab"}).json["id"]
     body = {"user_id": people.technician.id, "jump_item_role_id": role["id"]}
     assert api.post(f"/jump-group/{group}/user", body).status_code == 201

@@ -136,6 +136,7 @@ def _signs_in_with_code(
     clock.forward(seconds=30)
     wrong = browser.post("/login/code", page="/login/code", code="000000")
     assert wrong.status_code == 401
+    assert "This code is wrong" in wrong.text
     right = code.at(clock.now())
     there = browser.post(f"/login/code{wanted}", page="/login/code", code=right)
     assert there.location == "/console/keys"

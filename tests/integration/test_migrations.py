@@ -16,7 +16,7 @@ from tremplin_server.audit import service as audit
 from tremplin_server.db import Database, db
 from tremplin_server.groups.models import JumpGroup, JumpGroupMember, JumpItemRole
 from tremplin_server.installers.models import Installer
-from tremplin_server.permissions import system_actor
+from tremplin_server.permissions import ItemPermission, system_actor
 from tremplin_server.policies.models import JumpPolicy, SessionPolicy
 
 from tests.conftest import MovableClock
@@ -100,6 +100,34 @@ def test_down_and_up_again_with_data(database: Database, clock: MovableClock) ->
         assert work.session.scalars(select(Installer.installer_id)).all() == ["0" * 32]
         assert len(work.session.scalars(select(JumpItemRole)).all()) == 3
         assert work.session.scalars(select(JumpGroupMember)).all() == []
+
+
+@pytest.mark.parametrize("edit", [True, False])
+def test_nobody_loses_or_gains_when_edit_is_split(database: Database, edit: bool) -> None:
+    flask_migrate.downgrade(revision="0061")
+    with database.work(system_actor()) as work:
+        work.session.execute(
+            text(
+                "INSERT INTO jump_item_role"
+                " (name, description, perm_add, perm_remove, perm_edit, perm_start)"
+                " VALUES ('Old', '', :off, :on, :edit, :off)"
+            ),
+            {"on": True, "off": False, "edit": edit},
+        )
+    flask_migrate.upgrade()
+    old = select(JumpItemRole).where(JumpItemRole.name == "Old")
+    with database.work(system_actor()) as work:
+        kept = work.session.scalars(old).one().permissions
+    others = {ItemPermission.ADD, ItemPermission.START}
+    plain = {ItemPermission.REMOVE, ItemPermission.VIEW_JUMP_ITEM_REPORT}
+    assert kept == (set(ItemPermission) - others if edit else plain)
+    with database.work(system_actor()) as work:
+        work.session.scalars(old).one().perm_edit_tag = False
+    flask_migrate.downgrade(revision="0061")
+    with database.work(system_actor()) as work:
+        query = "SELECT name FROM jump_item_role WHERE perm_edit ORDER BY id"
+        assert work.session.scalars(text(query)).all() == ["Technician"], "and nobody gains"
+    flask_migrate.upgrade()
 
 
 def test_down_to_nothing() -> None:

@@ -32,6 +32,16 @@ def test_the_file_runs_nothing(app: Flask, database: Database, people: People) -
     assert rows[1][3:5] == ["'=cmd|' /C calc'!A1", "'+1"]
 
 
+def test_a_page_is_read_by_people(app: Flask, database: Database, people: People) -> None:
+    with database.work(system_actor()) as work:
+        audit.record(work, "client.deleted", "client", 1, "web-01", state="lost")
+    auditor = Browser(app.test_client())
+    auditor.sign_in("auditor")
+    page = auditor.get("/login/reports/clients?first=2026-11-22&last=2026-11-22").text
+    for told in ("22 Nov 2026, ", "<code>client.deleted</code>", "web-01", "state: lost"):
+        assert told in page
+
+
 @pytest.mark.parametrize("kind", service.KINDS)
 def test_the_pages(app: Flask, database: Database, people: People, kind: str) -> None:
     auditor = Browser(app.test_client())

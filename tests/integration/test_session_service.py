@@ -140,7 +140,7 @@ def test_only_who_may_start_does(stage: Stage, agent: Agent, people: People) -> 
     assert refused(stage, agent, people.outsider).code == "client.missing"
     assert refused(stage, agent, people.auditor).code == "auth.denied"
     join(stage, people.technician, ROLE_NONE)
-    assert refused(stage, agent, people.technician).code == "auth.denied"
+    assert refused(stage, agent, people.technician).code == "role.perm_start"
     join(stage, people.outsider)
     assert start(stage, agent, people.outsider)
     assert start(stage, agent, people.administrator)

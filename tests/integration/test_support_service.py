@@ -329,7 +329,7 @@ def test_a_computer_that_has_a_jump_client_or_no_room_for_one(
 
 def test_a_technician_attaches_only_where_he_may(tech: Desk, group: dict[str, Any]) -> None:
     client = active(tech)
-    assert tech.does(pins.request, client.support_id, **group) == "auth.denied"
+    assert tech.does(pins.request, client.support_id, **group) == "role.perm_add"
 
 
 # --- the API --------------------------------------------------------------------------------

@@ -246,9 +246,12 @@ def test_a_role_is_made_used_and_deleted(
         ).one()
         group = groups.create(work, name="Lab")
         groups.add_member(work, group.id, people.technician.id, role.id)
-    assert (role.perm_start, role.perm_edit) == (True, False)
+    assert (role.perm_start, role.perm_edit_tag) == (True, False)
     path = f"/login/users/roles/{role.id}"
-    assert administrator.post(path, page=path, name="Night", perm_edit="y").status_code == 302
+    assert administrator.post(path, page=path, name="Night", perm_edit_tag="y").status_code == 302
+    page = administrator.get(path).text
+    assert "1 memberships have this role" in page
+    assert "<li>Tag</li>" in page, "what deleting it would take away"
     administrator.post(f"{path}/delete", page=path)
     assert "give them another one first" in administrator.get(path).text
     with database.work(system_actor()) as work:

@@ -21,6 +21,7 @@ from tremplin_server.accounts.access_models import Way
 from tremplin_server.accounts.models import User
 from tremplin_server.db import Work
 from tremplin_server.errors import Invalid, TremplinError
+from tremplin_server.field_messages import translated
 from tremplin_server.i18n import gettext as _
 from tremplin_server.i18n import lazy_gettext as _l
 from tremplin_server.permissions import Actor, system_actor
@@ -177,6 +178,11 @@ def code() -> ResponseReturnValue:
                 user = service.authenticate_code(work, user_id, form.code.data)
                 return let_in(work, user, way, request.args.get("next", ""))
         except TremplinError as error:
+            if error.code == "auth.bad_credentials":
+                # The password was right: what is wrong is the code, and the field says so.
+                wrong = translated("This code is wrong, or its time is over.", i18n.language())
+                form.code.errors = [wrong]
+                return render_template("accounts/code.html", form=form), error.entry.status
             message, status = error.text(i18n.language()), error.entry.status
     return render_template("accounts/code.html", form=form, message=message), status
 

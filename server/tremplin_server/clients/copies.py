@@ -19,7 +19,7 @@ from tremplin_server.db import Work
 from tremplin_server.errors import Invalid, NotFound
 from tremplin_server.groups import service as groups
 from tremplin_server.groups.models import Belonging
-from tremplin_server.permissions import Permission
+from tremplin_server.permissions import ItemPermission, Permission
 
 EDITABLE = (
     "name",
@@ -75,15 +75,18 @@ def make(work: Work, client: JumpClient | ClientCopy, values: Mapping[str, Any])
     """Add a copy of a Jump Client, or of a copy, that the actor sees.
 
     values: `jump_group_id` and `jump_group_type`, and any of EDITABLE; the rest is as in
-    `client`. Needs clients.write, the right to edit where it is and to add where the copy
-    goes. Raises Invalid, also for a group in which the host is listed already.
+    `client`. Needs clients.write, the right to assign a Jump Group where it is (and to change
+    a policy there, for another one), and to add where the copy goes. Raises Denied, and
+    Invalid also for a group in which the host is listed already.
     """
     work.actor.require(Permission.CLIENTS_WRITE)
-    groups.require_item(work, client, "edit")
+    groups.require_item(work, client, ItemPermission.ASSIGN_JUMP_GROUP)
     wanted = {k: v for k, v in values.items() if k in EDITABLE}
+    guarded = {k for k in _GUARDS if k in wanted and wanted[k] != getattr(client, k)}
+    groups.require_changes(work, client, guarded)
     kind, number = wanted.pop("jump_group_type", "shared"), wanted.pop("jump_group_id")
     owner = groups.owner(work, kind, number)
-    groups.require_item(work, owner, "add")
+    groups.require_item(work, owner, ItemPermission.ADD)
     host_id = client.client_id if isinstance(client, ClientCopy) else client.id
     _require_elsewhere(work, host_id, owner)
     like = {name: getattr(client, name) for name in _TAKEN_ALONG}
@@ -110,30 +113,26 @@ def make(work: Work, client: JumpClient | ClientCopy, values: Mapping[str, Any])
     return made
 
 
-_TAKEN_ALONG = (
-    "name",
-    "tag",
-    "comments",
-    "jump_policy_id",
-    "attended_session_policy_id",
-    "unattended_session_policy_id",
-)
+_GUARDS = ("jump_policy_id", "attended_session_policy_id", "unattended_session_policy_id")
+"""What a copy must not be a way around."""
+_TAKEN_ALONG = ("name", "tag", "comments", *_GUARDS)
 
 
 def update(work: Work, number: int, changes: Mapping[str, Any]) -> ClientCopy:
     """Change a copy (EDITABLE); the same values again change nothing.
 
-    Needs clients.write, and the right to edit in its group (to add, in a new one).
+    Needs clients.write, and in its group the permission of each property that changes
+    (`item_fields`; in another group, to add there).
     """
     work.actor.require(Permission.CLIENTS_WRITE)
     copy = get(work, number)
-    groups.require_item(work, copy, "edit")
     wanted = {k: v for k, v in changes.items() if k in EDITABLE}
     take_owner(work, copy, wanted)
     wanted = checked(work, wanted)
     changed = {k: v for k, v in wanted.items() if getattr(copy, k) != v}
     if not changed:
         return copy
+    groups.require_changes(work, copy, changed)
     if "shared_group_id" in changed or "owner_user_id" in changed:
         owner = groups.Owner(wanted["shared_group_id"], wanted["owner_user_id"], "")
         _require_elsewhere(work, copy.client_id, owner)
@@ -152,7 +151,7 @@ def remove(work: Work, number: int, reason: str = "") -> None:
     """
     work.actor.require(Permission.CLIENTS_DELETE)
     copy = get(work, number)
-    groups.require_item(work, copy, "remove")
+    groups.require_item(work, copy, ItemPermission.REMOVE)
     audit.record(work, "client.copy_deleted", "client", copy.id, copy.name, reason=reason)
     work.session.delete(copy)
     work.session.flush()

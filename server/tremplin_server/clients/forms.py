@@ -32,6 +32,19 @@ def utc(moment: datetime | None) -> datetime | None:
     return None if moment is None else moment.replace(tzinfo=UTC)
 
 
+def unlocked(form: FlaskForm, values: dict[str, Any]) -> dict[str, Any]:
+    """Return what a form of an item says in the service's terms, without locked fields.
+
+    values: its data as far as the form itself turned it into those terms.
+    """
+    said = {**values, "remove_at": utc(values["remove_at"])}
+    said["jump_group_type"], said["jump_group_id"] = groups.parse(form.jump_group.data) or ("", 0)
+    kept_back = set(form.locked)
+    if "jump_group" in kept_back:
+        kept_back |= {"jump_group_type", "jump_group_id"}
+    return {k: v for k, v in said.items() if k not in kept_back}
+
+
 class ReasonForm(FlaskForm):  # type: ignore[misc] # the package has no types
     """Why something is removed: kept in the audit log."""
 
@@ -91,6 +104,7 @@ class PropertiesForm(FlaskForm):  # type: ignore[misc] # the package has no type
         form.jump_policy_id.choices = pages.options(policies.jump_choices(work))
         for name in POLICIES[1:]:
             form[name].choices = pages.options(policies.session_choices(work))
+        groups.lock(work, form, client)
         return form
 
     def save(self, work: Work) -> None:
@@ -103,9 +117,7 @@ class PropertiesForm(FlaskForm):  # type: ignore[misc] # the package has no type
         for name in POLICIES:
             values[name] = values[name] or None
         values["external_id"] = values["external_id"] or None
-        values["remove_at"] = utc(values["remove_at"])
-        kind, number = groups.parse(self.jump_group.data) or ("", 0)
-        return {**values, "jump_group_type": kind, "jump_group_id": number}
+        return unlocked(self, values)
 
 
 class CopyForm(FlaskForm):  # type: ignore[misc] # the package has no types
@@ -126,14 +138,18 @@ class CopyForm(FlaskForm):  # type: ignore[misc] # the package has no types
     )
 
     @classmethod
-    def of(cls, work: Work, place: JumpClient | ClientCopy) -> CopyForm:
-        """Return the form, filled with what was sent, else with the values of `place`."""
+    def of(cls, work: Work, place: JumpClient | ClientCopy, *, new: bool = False) -> CopyForm:
+        """Return the form, filled with what was sent, else with the values of `place`.
+
+        new: it makes a copy of `place`, and does not change one.
+        """
         form = cls(obj=place, data={"jump_group": groups.value_of(place)})
         form.place = place
         form.jump_group.choices = pages.options(groups.choices(work, place))
         form.jump_policy_id.choices = pages.options(policies.jump_choices(work))
         for name in POLICIES[1:]:
             form[name].choices = pages.options(policies.session_choices(work))
+        groups.lock(work, form, place, POLICIES if new else ())
         return form
 
     def save(self, work: Work) -> None:
@@ -149,6 +165,4 @@ class CopyForm(FlaskForm):  # type: ignore[misc] # the package has no types
         values = {k: v for k, v in self.data.items() if k not in ("csrf_token", "jump_group")}
         for name in POLICIES:
             values[name] = values[name] or None
-        values["remove_at"] = utc(values["remove_at"])
-        kind, number = groups.parse(self.jump_group.data) or ("", 0)
-        return {**values, "jump_group_type": kind, "jump_group_id": number}
+        return unlocked(self, values)

@@ -10,6 +10,7 @@ from typing import Any
 from flask_babel import format_decimal, format_timedelta
 
 from tremplin_server.i18n import gettext as _
+from tremplin_server.i18n import language
 
 _STEPS = (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 
@@ -63,5 +64,9 @@ def _percent(part: float, whole: float) -> int:
 def _bytes(number: float) -> str:
     for unit, size in _STEPS:
         if number >= size:
-            return f"{format_decimal(round(number / size, 1))} {unit}"
-    return f"{format_decimal(int(number))} B"
+            return f"{format_decimal(round(number / size, 1))} {_unit(unit)}"
+    return f"{format_decimal(int(number))} {_unit('B')}"
+
+
+def _unit(name: str) -> str:
+    return name.replace("B", "o") if language() == "fr" else name

@@ -15,6 +15,7 @@ from tremplin_server.clients.lifecycle import State, is_lost
 from tremplin_server.clients.models import ClientCopy, JumpClient
 from tremplin_server.db import Work
 from tremplin_server.groups import pages as groups
+from tremplin_server.groups import service as access
 from tremplin_server.i18n import gettext as _
 from tremplin_server.permissions import Permission
 
@@ -110,6 +111,7 @@ def shown(work: Work, client_id: int) -> dict[str, Any]:
         "host_id": client.host_id if isinstance(client, copies.AsListed) else client.id,
         "state": _label(work, client),
         "group": groups.labels(work, [client])[groups.value_of(client)],
+        "allowed": access.allowed(work, client),
         "listens": _listens(client),
         "measures": measures.measures(client.statistics),
         "statistics": measures.figures(client.statistics),

@@ -11,6 +11,7 @@ from tremplin_server.db import Work
 from tremplin_server.errors import Invalid
 from tremplin_server.groups import service as groups
 from tremplin_server.groups.models import Owned
+from tremplin_server.permissions import ItemPermission
 from tremplin_server.policies import service as policies
 
 _CHECKED = ("name", "tag", "comments", "external_id", "max_offline_minutes")
@@ -36,7 +37,8 @@ def checked(work: Work, wanted: Mapping[str, Any]) -> dict[str, Any]:
 def take_owner(work: Work, owned: Owned, wanted: dict[str, Any]) -> None:
     """Turn jump_group_type and _id in `wanted` into the owner's columns.
 
-    Needs the right to add in a group that is not the present one. Raises Invalid.
+    Moving needs the right to assign a Jump Group in the present one, and to add in the other.
+    Raises Denied and Invalid.
     """
     if "jump_group_id" not in wanted and "jump_group_type" not in wanted:
         return
@@ -49,7 +51,8 @@ def take_owner(work: Work, owned: Owned, wanted: dict[str, Any]) -> None:
     owner = groups.owner(work, kind or "shared", number)
     columns = (owner.shared_group_id, owner.owner_user_id)
     if columns != (owned.shared_group_id, owned.owner_user_id):
-        groups.require_item(work, owner, "add")
+        groups.require_item(work, owned, ItemPermission.ASSIGN_JUMP_GROUP)
+        groups.require_item(work, owner, ItemPermission.ADD)
     wanted["shared_group_id"], wanted["owner_user_id"] = columns
 
 

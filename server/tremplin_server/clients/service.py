@@ -20,7 +20,7 @@ from tremplin_server.db import Work, same_text
 from tremplin_server.errors import Conflict, Invalid, NotFound
 from tremplin_server.groups import service as groups
 from tremplin_server.installers.fields import CONNECTION_TYPES
-from tremplin_server.permissions import Permission
+from tremplin_server.permissions import ItemPermission, Permission
 
 EDITABLE = (
     *copies.EDITABLE,
@@ -116,19 +116,21 @@ def query(work: Work, **wanted: Any) -> Select[JumpClient]:
 def update(work: Work, client_id: int, changes: Mapping[str, Any]) -> JumpClient:
     """Change properties (EDITABLE) of a Jump Client; the same values again change nothing.
 
-    Needs clients.write, and the right to edit in its group (to add, in a new one). What
-    the agent should know is ordered. Raises Invalid, Conflict (client.external_id_taken;
+    Needs clients.write, and in its group the permission of each property that changes
+    (`item_fields`; in another group, to add there). What the agent should know is ordered.
+    Raises Denied (role.<permission>), Invalid, Conflict (client.external_id_taken;
     limit.activate when it would be one active Jump Client too many).
     """
     work.actor.require(Permission.CLIENTS_WRITE)
     client = _own(work, client_id)
-    groups.require_item(work, client, "edit")
     wanted = {k: v for k, v in changes.items() if k in EDITABLE}
     take_owner(work, client, wanted)
     wanted = checked(work, wanted)
+    changed = {k: v for k, v in wanted.items() if getattr(client, k) != v}
+    # Before anything is said about other clients.
+    groups.require_changes(work, client, changed)
     _require_own_key(work, client, wanted)
     _check_connection_type(work, client, wanted.get("connection_type"))
-    changed = {k: v for k, v in wanted.items() if getattr(client, k) != v}
     if not changed:
         return client
     before = {k: getattr(client, k) for k in changed}
@@ -227,6 +229,6 @@ def uninstall(work: Work, client_id: int, reason: str = "") -> JumpClient:
 def _removable(work: Work, client_id: int) -> JumpClient:
     work.actor.require(Permission.CLIENTS_DELETE)
     client = _own(work, client_id)
-    groups.require_item(work, client, "remove")
+    groups.require_item(work, client, ItemPermission.REMOVE)
     work.session.refresh(client, with_for_update=True)
     return client

@@ -14,7 +14,7 @@ from tremplin_server.clients.models import JumpClient
 from tremplin_server.db import Work
 from tremplin_server.errors import Conflict
 from tremplin_server.groups import service as groups
-from tremplin_server.permissions import Permission
+from tremplin_server.permissions import ItemPermission, Permission
 
 MOST = 3
 """Neighbours that are asked at once: one may stand behind a switch that drops broadcasts."""
@@ -38,7 +38,7 @@ def wake(work: Work, client_id: int) -> list[Neighbour]:
     """
     work.actor.require(Permission.SESSIONS_START)
     client = service.get(work, client_id)
-    groups.require_item(work, service.place(work, client_id), "start")
+    groups.require_item(work, service.place(work, client_id), ItemPermission.START)
     if client.worker_id is not None:
         raise Conflict("wake.awake", name=client.name)
     if not client.networks:

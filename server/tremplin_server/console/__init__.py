@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
 from flask import Flask, g, make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import format_datetime, format_decimal, format_timedelta
+from flask_babel import format_date, format_datetime, format_decimal, format_timedelta
 from flask_login import current_user
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
@@ -106,6 +106,7 @@ def register(app: Flask) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
         moment=_moment,
+        day=_day,
         sentence=_sentence,
         ago=_ago,
         bytes=_bytes,
@@ -194,6 +195,11 @@ def _sentence(text: str) -> str:
 def _moment(value: datetime | None) -> str:
     """Return a time in the reader's language, UTC."""
     return format_datetime(value, "d MMM y, HH:mm:ss", rebase=False) + " UTC" if value else ""
+
+
+def _day(value: date) -> str:
+    """Return a day in the reader's language."""
+    return str(format_date(value, "d MMM y"))
 
 
 def _ago(value: datetime | None) -> str:

@@ -9,12 +9,24 @@ from tremplin_server.error_texts import (
     policies,
     push,
     requests,
+    roles,
     sessions,
     support,
     updates,
 )
 from tremplin_server.error_texts.entry import Entry
 
-SUBJECTS = (requests, accounts, policies, clients, sessions, support, attending, push, updates)
+SUBJECTS = (
+    requests,
+    accounts,
+    roles,
+    policies,
+    clients,
+    sessions,
+    support,
+    attending,
+    push,
+    updates,
+)
 
 __all__ = ["SUBJECTS", "Entry"]

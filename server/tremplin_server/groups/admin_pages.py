@@ -12,11 +12,11 @@ from sqlalchemy import func, select
 from tremplin_server import pages, rest
 from tremplin_server.accounts import service as accounts
 from tremplin_server.db import Work
-from tremplin_server.groups import roles, service
+from tremplin_server.groups import access, roles, service
 from tremplin_server.groups.admin_forms import GroupForm, MemberForm, RoleForm
 from tremplin_server.groups.models import JumpGroup, JumpGroupMember, JumpItemRole
 from tremplin_server.i18n import gettext as _
-from tremplin_server.permissions import Permission
+from tremplin_server.permissions import ItemPermission, Permission
 
 blp = pages.blueprint("group_pages", __name__)
 
@@ -87,7 +87,7 @@ def _facts(work: Work, group_id: int) -> dict[str, Any]:
 def _role_choices(work: Work) -> list[tuple[int, str]]:
     """Return id and name of every role; 0 is the default one, whichever that is."""
     rows = work.session.scalars(service.roles(work)).all()
-    default = next((row.name for row in rows if row.id == service.DEFAULT_ROLE_ID), "")
+    default = next((row.name for row in rows if row.id == access.DEFAULT_ROLE_ID), "")
     return [(0, _("Default (%(name)s)", name=default)), *((row.id, row.name) for row in rows)]
 
 
@@ -176,7 +176,8 @@ def role_index() -> ResponseReturnValue:
             "users/roles.html",
             page=page,
             counts=roles.holders(work),
-            default=service.DEFAULT_ROLE_ID,
+            default=access.DEFAULT_ROLE_ID,
+            edits=roles.EDITS,
         )
 
 
@@ -192,7 +193,7 @@ def role_create() -> ResponseReturnValue:
             flash(_("The role was created."), "good")
             return redirect(url_for("group_pages.role_index"))
     status = 422 if form.is_submitted() else 200
-    return render_template("users/role.html", form=form, role=None), status
+    return _role_page(form, None), status
 
 
 @blp.route("/login/users/roles/<int:role_id>", methods=["GET", "POST"])
@@ -207,7 +208,15 @@ def role_show(role_id: int) -> ResponseReturnValue:
         ):
             flash(_("Saved."), "good")
             return redirect(url_for("group_pages.role_index"))
-        return render_template("users/role.html", form=form, role=roles.get(work, role_id))
+        role = roles.get(work, role_id)
+        return _role_page(form, role, roles.holders(work).get(role.id, 0))
+
+
+def _role_page(form: RoleForm, role: JumpItemRole | None, used: int = 0) -> str:
+    doing = [p.value for p in ItemPermission if p not in roles.EDITS]
+    return render_template(
+        "users/role.html", form=form, role=role, used=used, doing=doing, editing=roles.EDITS
+    )
 
 
 @blp.post("/login/users/roles/<int:role_id>/delete")

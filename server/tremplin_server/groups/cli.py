@@ -9,7 +9,7 @@ import click
 from tremplin_server.accounts import service as accounts
 from tremplin_server.db import Work, same_text
 from tremplin_server.errors import NotFound
-from tremplin_server.groups import service
+from tremplin_server.groups import access, service
 from tremplin_server.groups.models import JumpGroup, JumpItemRole
 from tremplin_server.shell import Site, json_option, pass_site, show
 
@@ -96,7 +96,7 @@ def list_members(site: Site, group: str, as_json: bool) -> None:
             {
                 "user_id": member.user_id,
                 "username": accounts.get(work, member.user_id).username,
-                "role": roles.get(member.jump_item_role_id or service.DEFAULT_ROLE_ID),
+                "role": roles.get(member.jump_item_role_id or access.DEFAULT_ROLE_ID),
             }
             for member in work.session.scalars(service.members(work, _named(work, group).id))
         ]

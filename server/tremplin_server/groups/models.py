@@ -9,6 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from tremplin_server.db import NEVER_REUSE_IDS, Model
+from tremplin_server.permissions import ItemPermission
 
 
 class JumpGroup(Model):
@@ -33,9 +34,23 @@ class JumpItemRole(Model):
     name: Mapped[str] = mapped_column(String(255), unique=True)
     description: Mapped[str] = mapped_column(Text, default="")
     perm_add: Mapped[bool] = mapped_column(default=False)
+    perm_assign_jump_group: Mapped[bool] = mapped_column(default=False)
     perm_remove: Mapped[bool] = mapped_column(default=False)
-    perm_edit: Mapped[bool] = mapped_column(default=False)
     perm_start: Mapped[bool] = mapped_column(default=False)
+    perm_edit_tag: Mapped[bool] = mapped_column(default=False)
+    perm_edit_comments: Mapped[bool] = mapped_column(default=False)
+    perm_edit_jump_policy: Mapped[bool] = mapped_column(default=False)
+    perm_edit_session_policy: Mapped[bool] = mapped_column(default=False)
+    perm_edit_identity: Mapped[bool] = mapped_column(default=False)
+    perm_edit_behavior: Mapped[bool] = mapped_column(default=False)
+    perm_edit_public_portal: Mapped[bool] = mapped_column(default=False)
+    perm_edit_support_button: Mapped[bool] = mapped_column(default=False)
+    perm_view_jump_item_report: Mapped[bool] = mapped_column(default=False)
+
+    @property
+    def permissions(self) -> frozenset[ItemPermission]:
+        """What the role allows."""
+        return frozenset(p for p in ItemPermission if getattr(self, p.value))
 
 
 class JumpGroupMember(Model):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from flask_wtf import FlaskForm
 from sqlalchemy import select
 
 from tremplin_server.accounts.models import User
 from tremplin_server.db import Work
-from tremplin_server.groups import service
+from tremplin_server.groups import item_fields, service
 from tremplin_server.groups.models import Belonging, JumpGroup
 from tremplin_server.i18n import gettext as _
 from tremplin_server.permissions import ActorKind
@@ -27,6 +28,31 @@ def choices(work: Work, now: Belonging | None = None) -> list[tuple[str, str]]:
     if now is not None:
         made.setdefault(value_of(now), labels(work, [now])[value_of(now)])
     return list(made.items())
+
+
+def lock(work: Work, form: FlaskForm, owned: Belonging, only: Iterable[str] = ()) -> None:
+    """Show the fields that the actor may not change of `owned` as they are, and take nothing
+    for them; `form.locked` has their names, `form.closed` says whether there are no others.
+
+    only: looks at these fields alone.
+    """
+    held = service.allowed(work, owned)
+    form.locked = set()
+    for field in form:
+        need = item_fields.NEEDS.get(_MEANT.get(field.name, field.name))
+        if need is None or need in held or (only and field.name not in only):
+            continue
+        form.locked.add(field.name)
+        field.process(None, field.object_data)
+        field.raw_data = None
+        field.validators = ()
+        field.validate_choice = False
+        field.render_kw = {**(field.render_kw or {}), "disabled": True}
+    form.closed = form.locked >= {field.name for field in form} - {"csrf_token"}
+
+
+_MEANT = {"jump_group": "jump_group_id", "through": "jumpoint_id"}
+"""Field of a form → the property that it stands for, where the names differ."""
 
 
 def value_of(owned: Belonging) -> str:

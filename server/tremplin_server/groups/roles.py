@@ -9,9 +9,12 @@ from sqlalchemy import func, select
 from tremplin_server.audit import service as audit
 from tremplin_server.db import Work, same_text
 from tremplin_server.errors import Conflict, NotFound
+from tremplin_server.groups.access import DEFAULT_ROLE_ID
 from tremplin_server.groups.models import JumpGroupMember, JumpItemRole
-from tremplin_server.groups.service import DEFAULT_ROLE_ID
-from tremplin_server.permissions import Permission
+from tremplin_server.permissions import ItemPermission, Permission
+
+EDITS = tuple(p for p in ItemPermission if p.value.startswith("perm_edit_"))
+"""The permissions to change properties."""
 
 
 def get(work: Work, role_id: int) -> JumpItemRole:

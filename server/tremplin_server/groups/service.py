@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Select, Table, false, func, or_, select
 
@@ -19,13 +19,10 @@ from tremplin_server.accounts.models import User
 from tremplin_server.audit import service as audit
 from tremplin_server.db import Work, same_text
 from tremplin_server.errors import Conflict, Denied, Invalid, NotFound
+from tremplin_server.groups import access, item_fields
 from tremplin_server.groups.models import Belonging, JumpGroup, JumpGroupMember, JumpItemRole, Owned
-from tremplin_server.permissions import ActorKind, Permission
+from tremplin_server.permissions import ActorKind, ItemPermission, Permission
 
-DEFAULT_ROLE_ID = 1
-"""The role of a member who was given none."""
-
-ItemAction = Literal["add", "edit", "remove", "start"]
 Q = TypeVar("Q", bound=Select[Any])
 
 
@@ -287,6 +284,16 @@ def visible(work: Work, query: Q, owned: type[Owned]) -> Q:
     return seen(work, query, owned.shared_group_id, owned.owner_user_id)
 
 
+def reported(work: Work, query: Q, owned: type[Owned]) -> Q:
+    """Narrow a query over `owned` to the Jump Items whose reports the actor may see."""
+    if work.actor.may(Permission.SEE_ALL_GROUPS) or work.actor.kind is not ActorKind.USER:
+        return visible(work, query, owned)
+    wanted = ItemPermission.VIEW_JUMP_ITEM_REPORT
+    ids = access.group_ids_with(work, work.actor.id, wanted)
+    mine = owned.owner_user_id == work.actor.id
+    return query.where(or_(owned.shared_group_id.in_(ids), mine))
+
+
 def seen(work: Work, query: Q, shared_group_id: Any, owner_user_id: Any) -> Q:
     """Narrow a query to the rows whose owner, given as its two columns, the actor sees."""
     if work.actor.may(Permission.SEE_ALL_GROUPS):
@@ -296,30 +303,34 @@ def seen(work: Work, query: Q, shared_group_id: Any, owner_user_id: Any) -> Q:
     return query.where(or_(shared_group_id.in_(_memberships(work)), owner_user_id == work.actor.id))
 
 
-def require_item(work: Work, owned: Owned | Owner, action: ItemAction) -> None:
-    """Raise Denied unless the actor may do `action` with the Jump Items of that owner.
+def require_item(work: Work, owned: Belonging, permission: ItemPermission) -> None:
+    """Raise Denied (role.<permission>) unless the actor holds `permission` where `owned` is.
 
-    Users without groups.write are held to their role in the group. Programs, the command
-    line and the server itself are held to their permissions only, by the services.
+    See `allowed`.
+    """
+    if permission not in allowed(work, owned):
+        raise Denied(f"role.{permission.value}")
+
+
+def require_changes(work: Work, owned: Belonging, fields: Iterable[str]) -> None:
+    """Raise Denied (role.<permission>) unless the actor may change all of these properties."""
+    for permission in item_fields.needed(fields):
+        require_item(work, owned, permission)
+
+
+def allowed(work: Work, owned: Belonging) -> frozenset[ItemPermission]:
+    """Return what the actor may do with the Jump Items of the group that `owned` names.
+
+    Users without groups.write are held to their role in the group; in their personal group
+    they may do all. Programs, the command line and the server itself are held to their
+    permissions only, by the services.
     """
     if work.actor.kind is not ActorKind.USER or work.actor.may(Permission.GROUPS_WRITE):
-        return
+        return frozenset(ItemPermission)
     if owned.owner_user_id is not None:
-        allowed = owned.owner_user_id == work.actor.id
-    else:
-        allowed = _role_allows(work, owned.shared_group_id, action)
-    if not allowed:
-        raise Denied("auth.denied", permission=f"jump_item.{action}")
-
-
-def _role_allows(work: Work, group_id: int | None, action: ItemAction) -> bool:
-    found = work.session.get(JumpGroupMember, (group_id, work.actor.id))
-    if found is None:
-        return False
-    role = work.session.get(JumpItemRole, found.jump_item_role_id or DEFAULT_ROLE_ID)
-    return role is not None and bool(getattr(role, f"perm_{action}"))
+        return frozenset(ItemPermission if owned.owner_user_id == work.actor.id else ())
+    return access.role_permissions(work, owned.shared_group_id, work.actor.id)
 
 
 def _memberships(work: Work) -> Select[Any]:
-    user_id = work.actor.id if work.actor.kind is ActorKind.USER else 0
-    return select(JumpGroupMember.jump_group_id).where(JumpGroupMember.user_id == user_id)
+    return access.group_ids(work.actor.id if work.actor.kind is ActorKind.USER else 0)

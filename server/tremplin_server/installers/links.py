@@ -20,7 +20,7 @@ from tremplin_server.errors import NotFound
 from tremplin_server.groups import service as groups
 from tremplin_server.installers import service
 from tremplin_server.installers.models import Installer
-from tremplin_server.permissions import Permission
+from tremplin_server.permissions import ItemPermission, Permission
 
 PREFIX = "/install/"
 _PURPOSE = "tremplin installer link v1"
@@ -30,7 +30,7 @@ _BYTES = 18
 def path(work: Work, installer: Installer) -> str:
     """Return the path of an installer's link; needs what its download needs."""
     work.actor.require(Permission.INSTALLERS_WRITE)
-    groups.require_item(work, installer, "add")
+    groups.require_item(work, installer, ItemPermission.ADD)
     token = _token(work.config, installer.installer_id)
     return f"{PREFIX}{installer.installer_id}/{token}"
 

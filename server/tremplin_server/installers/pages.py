@@ -22,7 +22,7 @@ from tremplin_server.installers.link_pages import answer
 from tremplin_server.installers.models import Installer
 from tremplin_server.installers.visitor import platform_of
 from tremplin_server.mail import service as mail
-from tremplin_server.permissions import Permission
+from tremplin_server.permissions import ItemPermission, Permission
 
 blp = pages.blueprint("installer_pages", __name__)
 
@@ -170,7 +170,7 @@ def _may_hand_out(work: Work, installer: Installer) -> bool:
     if not work.actor.may(Permission.INSTALLERS_WRITE):
         return False
     try:
-        group_service.require_item(work, installer, "add")
+        group_service.require_item(work, installer, ItemPermission.ADD)
     except Denied:
         return False
     return True

@@ -21,7 +21,7 @@ from tremplin_server.installers import payload as payloads
 from tremplin_server.installers import sealing, usage
 from tremplin_server.installers.fields import FIELDS, checked
 from tremplin_server.installers.models import Installer, InstallerUse
-from tremplin_server.permissions import Permission
+from tremplin_server.permissions import ItemPermission, Permission
 from tremplin_server.policies import service as policies
 
 _ID_BYTES = 16
@@ -143,7 +143,7 @@ def create(work: Work, values: Mapping[str, Any]) -> Created:
     good = checked(values)
     number = good.pop("jump_group_id")
     owner = groups.owner(work, good.pop("jump_group_type"), number)
-    groups.require_item(work, owner, "add")
+    groups.require_item(work, owner, ItemPermission.ADD)
     if any(good[name] for name in _RESERVED):
         work.actor.require(Permission.SEE_ALL_GROUPS)
     _require_policies(work, good)
@@ -254,7 +254,7 @@ def delete(work: Work, number: int) -> None:
 def _changeable(work: Work, number: int) -> Installer:
     work.actor.require(Permission.INSTALLERS_WRITE)
     installer = get(work, number)
-    groups.require_item(work, installer, "add")
+    groups.require_item(work, installer, ItemPermission.ADD)
     return installer
 
 
@@ -285,7 +285,7 @@ def download(work: Work, installer_id: str, platform: str) -> Download:
     installer = work.session.scalar(seen)
     if installer is None:
         raise NotFound("request.not_found", what="installer", id=installer_id)
-    groups.require_item(work, installer, "add")
+    groups.require_item(work, installer, ItemPermission.ADD)
     text = key_info(work, installer)
     source = payloads.payload(work.config, platform)
     filename = f"tremplin-scc-{installer.installer_id}{source.path.suffix}"

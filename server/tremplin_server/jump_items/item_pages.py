@@ -92,7 +92,7 @@ def copy() -> ResponseReturnValue:
         work.actor.require(Permission.CLIENTS_WRITE)
         if len(items) > 1 or items[0].method == "rdp":
             raise Conflict("client.one_copy")
-        form = CopyForm.of(work, clients.place(work, items[0].id))
+        form = CopyForm.of(work, clients.place(work, items[0].id), new=True)
         sent = request.method == "POST" and form.validate()
         if sent and pages.attempt(work, form, lambda: form.make(work)):
             return done(_("Copied: %(what)s.", what=_named(items)))

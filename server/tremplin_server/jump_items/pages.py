@@ -19,6 +19,7 @@ from tremplin_server.clients import service as clients
 from tremplin_server.clients.words import states
 from tremplin_server.db import Work
 from tremplin_server.errors import TremplinError
+from tremplin_server.groups import service as access
 from tremplin_server.i18n import gettext as _
 from tremplin_server.jump_items import advice, chart, lines, listing, tree, view
 from tremplin_server.jump_items.sources import Item
@@ -174,7 +175,11 @@ def method_words() -> dict[str, str]:
 
 
 def _panel(work: Work, item: Item) -> dict[str, Any]:
-    shown = {"item": item, "group": listing.group_label(work, item)}
+    shown = {
+        "item": item,
+        "group": listing.group_label(work, item),
+        "allowed": access.allowed(work, item.owned),
+    }
     if item.method == "rdp":
         return shown
     client = clients.get(work, item.id)

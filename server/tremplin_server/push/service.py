@@ -19,7 +19,7 @@ from tremplin_server.audit import service as audit
 from tremplin_server.db import Work
 from tremplin_server.errors import Conflict, Invalid, NotFound
 from tremplin_server.groups import service as groups
-from tremplin_server.permissions import ActorKind, Permission
+from tremplin_server.permissions import ActorKind, ItemPermission, Permission
 from tremplin_server.push.models import FINAL, HostState, PushHost, PushRun
 
 CHANGED = "push.changed"
@@ -46,7 +46,7 @@ def start(work: Work, aims: Sequence[Aim], wanted: Mapping[str, Any]) -> PushRun
     """
     work.actor.require(Permission.INSTALLERS_WRITE)
     owner = groups.owner(work, wanted["jump_group_type"], wanted["jump_group_id"])
-    groups.require_item(work, owner, "add")
+    groups.require_item(work, owner, ItemPermission.ADD)
     _require_good(aims)
     _require_idle(work, aims)
     now = work.now()

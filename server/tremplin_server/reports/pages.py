@@ -66,7 +66,6 @@ def show(kind: str) -> ResponseReturnValue:
             most=max(count for _day, count in days) or 1,
             height=CHART_HEIGHT,
             page=pages.page_of(work, service.query(work, kind, within)),
-            cells=service.cells,
         )
 
 

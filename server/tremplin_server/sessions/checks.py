@@ -16,7 +16,7 @@ from tremplin_server.clients.models import JumpClient
 from tremplin_server.db import Work
 from tremplin_server.errors import Conflict, Denied, Invalid, Unavailable
 from tremplin_server.groups import service as groups
-from tremplin_server.permissions import Permission
+from tremplin_server.permissions import ItemPermission, Permission
 from tremplin_server.sessions import grants
 from tremplin_server.sessions.models import Front, JumpSession, SessionState
 from tremplin_server.sessions.policy_gate import Admission, Asked, Item, admit
@@ -70,7 +70,7 @@ def startable(work: Work, client_id: int, request: Request) -> tuple[JumpClient,
     """
     work.actor.require(Permission.SESSIONS_START)
     client, place = clients.get(work, client_id), clients.place(work, client_id)
-    groups.require_item(work, place, "start")
+    groups.require_item(work, place, ItemPermission.START)
     require_values(work, request)
     _require_ready(work, client)
     grant = grants.of(work, place, client, request.capabilities)

@@ -14,7 +14,7 @@ from tremplin_server.clients.models import JumpClient
 from tremplin_server.db import Work
 from tremplin_server.errors import NotFound
 from tremplin_server.groups import service as groups
-from tremplin_server.permissions import Permission
+from tremplin_server.permissions import ItemPermission, Permission
 from tremplin_server.sessions import checks
 from tremplin_server.sessions.checks import Request
 from tremplin_server.sessions.models import JumpSession
@@ -76,7 +76,7 @@ def require(work: Work, number: int) -> None:
     if number < 0 and GUESTS:
         GUESTS[0].require(work, number)
         return
-    groups.require_item(work, clients.place(work, number), "start")
+    groups.require_item(work, clients.place(work, number), ItemPermission.START)
 
 
 def of(work: Work, session: JumpSession) -> SessionHost | None:

@@ -25,8 +25,8 @@ def query(
 ) -> Select[JumpSession]:
     """Return the sessions that the actor sees and that match, newest first.
 
-    Who does not see all groups sees his own sessions and those on Jump Clients that he
-    sees. user: the technician's name. Needs sessions.read.
+    Who does not see all groups sees his own sessions, and those on Jump Clients of groups in
+    which he may see reports. user: the technician's name. Needs sessions.read.
     """
     found = _seen(work).order_by(JumpSession.created_at.desc(), JumpSession.id)
     if client_id is not None:
@@ -74,7 +74,7 @@ def _seen(work: Work) -> Select[JumpSession]:
     work.actor.require(Permission.SESSIONS_READ)
     if work.actor.may(Permission.SEE_ALL_GROUPS):
         return select(JumpSession)
-    visible = groups.visible(work, select(JumpClient.id), JumpClient)
+    visible = groups.reported(work, select(JumpClient.id), JumpClient)
     return select(JumpSession).where(or_(JumpSession.client_id.in_(visible), _own(work)))
 
 

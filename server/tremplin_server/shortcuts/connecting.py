@@ -20,7 +20,7 @@ from tremplin_server.clients.models import JumpClient
 from tremplin_server.db import Work
 from tremplin_server.errors import Conflict, Denied
 from tremplin_server.groups import service as groups
-from tremplin_server.permissions import Permission
+from tremplin_server.permissions import ItemPermission, Permission
 from tremplin_server.sessions import reach
 from tremplin_server.sessions.policy_gate import Asked, Item, admit
 from tremplin_server.shortcuts import service
@@ -59,7 +59,7 @@ def connection(work: Work, number: int) -> Connection:
     """
     work.actor.require(Permission.SESSIONS_START)
     shortcut = service.get(work, number)
-    groups.require_item(work, shortcut, "start")
+    groups.require_item(work, shortcut, ItemPermission.START)
     if not shortcut.through_client:
         return Connection(shortcut, rdp_file(shortcut, shortcut.hostname))
     local = FIRST_PORT + shortcut.id % PORTS
@@ -72,7 +72,7 @@ def may_open(work: Work, shortcut: RdpShortcut) -> bool:
     """Return whether the actor may open a shortcut that he sees."""
     try:
         work.actor.require(Permission.SESSIONS_START)
-        groups.require_item(work, shortcut, "start")
+        groups.require_item(work, shortcut, ItemPermission.START)
     except Denied:
         return False
     return True
@@ -144,7 +144,7 @@ def passage(work: Work, number: int) -> Passage:
     """
     work.actor.require(Permission.SESSIONS_START)
     shortcut = service.get(work, number)
-    groups.require_item(work, shortcut, "start")
+    groups.require_item(work, shortcut, ItemPermission.START)
     if not shortcut.through_client:
         raise Conflict("shortcut.direct", name=shortcut.name)
     return _passage(work, shortcut)

@@ -75,6 +75,9 @@ class RdpForm(FlaskForm):  # type: ignore[misc] # the package has no types
         form.jump_group.choices = pages.options(groups.choices(work, shortcut))
         form.jump_policy_id.choices = pages.options(policies.jump_choices(work))
         form.session_policy_id.choices = pages.options(policies.session_choices(work))
+        form.locked, form.closed = set(), False
+        if shortcut:
+            groups.lock(work, form, shortcut)
         return form
 
     def values(self, work: Work) -> dict[str, Any]:
@@ -83,15 +86,18 @@ class RdpForm(FlaskForm):  # type: ignore[misc] # the package has no types
         Raises Invalid (through) and Conflict (bastion.ambiguous) for a Jump Client that the
         actor does not see, or that is not the only one of its name.
         """
-        own = ("csrf_token", "jump_group", "through")
+        own = {"csrf_token", "jump_group", "through", *self.locked}
         values = {k: v for k, v in self.data.items() if k not in own}
-        values["jumpoint_id"] = _client(work, (self.through.data or "").strip())
-        for name in _POLICIES:
+        for name in values.keys() & set(_POLICIES):
             values[name] = values[name] or None
-        for name in ("tag", "comments", "rdp_username", "domain"):
+        for name in values.keys() & {"tag", "comments", "rdp_username", "domain"}:
             values[name] = (values[name] or "").strip()
-        kind, number = groups.parse(self.jump_group.data) or ("", 0)
-        return {**values, "jump_group_type": kind, "jump_group_id": number}
+        if "through" not in self.locked:
+            values["jumpoint_id"] = _client(work, (self.through.data or "").strip())
+        if "jump_group" not in self.locked:
+            group = groups.parse(self.jump_group.data) or ("", 0)
+            values["jump_group_type"], values["jump_group_id"] = group
+        return values
 
 
 def _client(work: Work, word: str) -> int | None:

@@ -12,6 +12,7 @@ from tremplin_server import i18n, pages, rest
 from tremplin_server.db import Work
 from tremplin_server.errors import Conflict, Invalid
 from tremplin_server.groups import pages as groups
+from tremplin_server.groups import service as access
 from tremplin_server.i18n import gettext as _
 from tremplin_server.permissions import Permission
 from tremplin_server.policies.refusal import PolicyRefusal
@@ -67,6 +68,7 @@ def show(number: int) -> ResponseReturnValue:
             shortcut=shortcut,
             group=groups.labels(work, [shortcut])[groups.value_of(shortcut)],
             way=_way(work, shortcut),
+            allowed=access.allowed(work, shortcut),
             outlook=policy_gate.outlook(
                 work, shortcut.jump_policy_id, Item("shortcut", shortcut.id, shortcut.name)
             ),

@@ -17,7 +17,7 @@ from tremplin_server.clients import service as clients
 from tremplin_server.db import Work, same_text
 from tremplin_server.errors import Invalid, NotFound
 from tremplin_server.groups import service as groups
-from tremplin_server.permissions import Permission
+from tremplin_server.permissions import ItemPermission, Permission
 from tremplin_server.policies import service as policies
 from tremplin_server.shortcuts.models import RdpShortcut
 
@@ -116,19 +116,19 @@ def create(work: Work, values: Mapping[str, Any]) -> RdpShortcut:
 
 
 def update(work: Work, number: int, changes: Mapping[str, Any]) -> RdpShortcut:
-    """Change properties of a shortcut; needs clients.write and the right to edit it.
+    """Change properties of a shortcut; needs clients.write and the permission of each.
 
     Moving it to another group also needs the right to add there. The same values again
-    change nothing. Raises NotFound and Invalid.
+    change nothing. Raises NotFound, Denied (role.<permission>) and Invalid.
     """
     work.actor.require(Permission.CLIENTS_WRITE)
     shortcut = get(work, number)
-    groups.require_item(work, shortcut, "edit")
     changed = {
         name: changes[name]
         for name in EDITABLE
         if name in changes and changes[name] != getattr(shortcut, name)
     }
+    groups.require_changes(work, shortcut, changed)
     _require_good(work, changed)
     moved = _move(work, shortcut, changes)
     if "jumpoint_id" in changes:
@@ -146,8 +146,15 @@ def update(work: Work, number: int, changes: Mapping[str, Any]) -> RdpShortcut:
 
 
 def copy(work: Work, number: int, values: Mapping[str, Any]) -> RdpShortcut:
-    """Add a shortcut like another one, with the name and the group of `values`."""
+    """Add a shortcut like another one, with the name and the group of `values`.
+
+    Needs clients.write, the right to add where it goes, and to assign a Jump Group where the
+    other one is, when that is elsewhere.
+    """
     like = get(work, number)
+    kind = values.get("jump_group_type") or "shared"
+    if (kind, values["jump_group_id"]) != (like.jump_group_type, like.jump_group_id):
+        groups.require_item(work, like, ItemPermission.ASSIGN_JUMP_GROUP)
     return create(work, {name: getattr(like, name) for name in EDITABLE} | dict(values))
 
 
@@ -155,7 +162,7 @@ def delete(work: Work, number: int, reason: str = "") -> None:
     """Delete a shortcut; needs clients.delete and the right to remove it."""
     work.actor.require(Permission.CLIENTS_DELETE)
     shortcut = get(work, number)
-    groups.require_item(work, shortcut, "remove")
+    groups.require_item(work, shortcut, ItemPermission.REMOVE)
     audit.record(work, "shortcut.deleted", "shortcut", shortcut.id, shortcut.name, reason=reason)
     work.session.delete(shortcut)
     work.session.flush()
@@ -164,7 +171,7 @@ def delete(work: Work, number: int, reason: str = "") -> None:
 def _owner(work: Work, values: Mapping[str, Any]) -> groups.Owner:
     kind = values.get("jump_group_type") or "shared"
     owner = groups.owner(work, kind, values["jump_group_id"])
-    groups.require_item(work, owner, "add")
+    groups.require_item(work, owner, ItemPermission.ADD)
     return owner
 
 
@@ -176,6 +183,7 @@ def _move(work: Work, shortcut: RdpShortcut, changes: Mapping[str, Any]) -> str:
     }
     if all(getattr(shortcut, name) == value for name, value in asked.items()):
         return ""
+    groups.require_item(work, shortcut, ItemPermission.ASSIGN_JUMP_GROUP)
     owner = _owner(work, asked)
     shortcut.shared_group_id = owner.shared_group_id
     shortcut.owner_user_id = owner.owner_user_id

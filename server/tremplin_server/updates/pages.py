@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from wtforms import IntegerField, SelectField, SelectMultipleField, StringField
 from wtforms.validators import InputRequired, Length, NumberRange
+from wtforms.widgets import CheckboxInput
 
 from tremplin_server import pages, rest
 from tremplin_server.clients.models import JumpClient
@@ -45,6 +46,7 @@ class PolicyForm(FlaskForm):  # type: ignore[misc] # the package has no types
     update_days = SelectMultipleField(
         _l("On these days"),
         [InputRequired()],
+        option_widget=CheckboxInput(),
         choices=pages.options(
             [
                 ("mon", _l("Monday")),

@@ -25,7 +25,7 @@ from tremplin_server.errors import Conflict, TremplinError
 from tremplin_server.groups import service as groups
 from tremplin_server.installers import payload as payloads
 from tremplin_server.installers.payload import Payload
-from tremplin_server.permissions import Permission
+from tremplin_server.permissions import ItemPermission, Permission
 from tremplin_server.updates.policy import Candidate, Mode, Rules, chosen
 
 PLATFORMS = ("linux-64", "linux-arm64")
@@ -273,7 +273,7 @@ def order_now(work: Work, client_ids: Sequence[int]) -> list[Asked]:
     """Ask for the update of Jump Clients, whatever the window and the site's policy say.
 
     One that is away is updated when it comes back. Needs clients.write, and the right to
-    edit in its group. Raises NotFound (client.missing) for one that the actor does not see;
+    add in its group. Raises NotFound (client.missing) for one that the actor does not see;
     what else stands in the way of one is told in its `Asked`.
     """
     work.actor.require(Permission.CLIENTS_WRITE)
@@ -288,7 +288,7 @@ def order_all(work: Work) -> list[Asked]:
 
 def _ask(work: Work, client: JumpClient) -> Asked:
     try:
-        groups.require_item(work, client, "edit")
+        groups.require_item(work, client, ItemPermission.ADD)
         return _want(work, client)
     except TremplinError as error:
         text = error.text("en")

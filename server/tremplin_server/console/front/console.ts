@@ -6,7 +6,7 @@ import htmx from "htmx.org";
 import { startLive } from "./live";
 import { morphing } from "./morphing";
 import { startMenus } from "./menus";
-import { tell } from "./messages";
+import { tell, withdraw } from "./messages";
 
 // Filters with a condition in hx-trigger and hx-on would need eval, which the policy refuses.
 Object.assign(htmx.config, {
@@ -38,6 +38,7 @@ addEventListener("htmx:responseError", (event) => {
 });
 
 addEventListener("htmx:sendError", () => tell(words["unreachable"] ?? "", "danger"));
+addEventListener("htmx:afterOnLoad", () => withdraw(words["unreachable"] ?? ""));
 
 /** Return what the server says about a refusal, in the reader's language. */
 function refusal(text: string): string | null {

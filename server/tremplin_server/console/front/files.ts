@@ -10,6 +10,7 @@ import {
   openedBefore,
   reason,
   Refused,
+  runs,
   say,
   typedInto,
   url,
@@ -86,6 +87,7 @@ async function begin(opening: () => Promise<Listing>): Promise<void> {
   button?.setAttribute("disabled", "");
   try {
     show(await opening());
+    runs(true);
     panel.hidden = true;
     browser.hidden = false;
   } finally {
@@ -94,6 +96,7 @@ async function begin(opening: () => Promise<Listing>): Promise<void> {
 }
 
 function closed(): void {
+  runs(false);
   shown = null;
   browser.hidden = true;
   panel.hidden = false;

@@ -10,6 +10,8 @@ import { startTree } from "./tree";
 import { WorkTabs } from "./work-tabs";
 
 const PANEL_DELAY_MS = 120;
+/** How old the counts of the groups may become while the list changes. */
+const COUNTS_MS = 10_000;
 /** French puts a space that does not break in front of a colon. */
 const COLON = language === "fr" ? "\u00a0: " : ": ";
 
@@ -22,6 +24,13 @@ const menu = new ContextMenu(act, () => grid.focus());
 /** The item whose buttons in the panel were pressed, instead of the selected ones. */
 let asked: string[] = [];
 let panelTimer = 0;
+/** The item whose panel could not be fetched. */
+let missed = "";
+let countTimer = 0;
+let countedAt = 0;
+let countedTotal = "";
+/** What the person deletes with the dialogue that is open. */
+let deleting: string[] = [];
 
 function selected(keys: readonly string[]): void {
   for (const button of document.querySelectorAll<HTMLButtonElement>("#list [data-act]")) {
@@ -39,26 +48,34 @@ function show(key: string): void {
 }
 
 function showPanel(key: string): void {
-  panel.dataset["key"] = key;
-  void htmx.ajax("get", url("panel").replace("KEY", encodeURIComponent(key)), {
-    source: "#panel",
-    target: "#panel",
-    swap: "innerHTML",
-  });
-  const address = new URL(location.href);
-  address.searchParams.set("item", key);
-  history.replaceState(history.state, "", address);
+  missed = "";
+  const address = url("panel").replace("KEY", encodeURIComponent(key));
+  const asking = htmx.ajax("get", address, { source: "#panel", target: "#panel", swap: "innerHTML" });
+  // The server is away: what was asked for comes with its return.
+  void asking.then(
+    () => (panel.dataset["key"] = key),
+    () => (missed = key),
+  );
+  const here = new URL(location.href);
+  here.searchParams.set("item", key);
+  history.replaceState(history.state, "", here);
 }
+
+document.body.addEventListener("live", () => {
+  if (grid.keys().includes(missed)) showPanel(missed);
+});
 
 function act(name: string): void {
   const whole = !asked.length && grid.whole;
   const keys = asked.length ? asked : grid.keys();
   asked = [];
+  deleting = [];
   if (whole && (name === "properties" || name === "delete")) {
     openBox(`${url(`all_${name}`)}${location.search}`);
     return;
   }
   if (!keys.length) return;
+  if (name === "delete") deleting = keys;
   if (name === "jump") jump(keys);
   else openBox(`${url(name)}?${new URLSearchParams(keys.map((key) => ["item", key]))}`);
 }
@@ -78,12 +95,17 @@ function jump(keys: readonly string[]): void {
 // --- dialogues ----------------------------------------------------------------------------
 
 function openBox(address: string): void {
-  void htmx.ajax("get", address, { source: "#box-content", target: "#box-content", swap: "innerHTML" }).then(() => {
-    if (!element("box-content").childElementCount) return;
-    box.classList.toggle("wide", Boolean(box.querySelector(".fields")));
-    if (!box.open) box.showModal();
-    box.querySelector<HTMLElement>("input:not([type=hidden]), select, textarea")?.focus();
-  });
+  void htmx.ajax("get", address, { source: "#box-content", target: "#box-content", swap: "innerHTML" }).then(
+    showBox,
+    () => undefined, // A message has told that the server is away.
+  );
+}
+
+function showBox(): void {
+  if (!element("box-content").childElementCount) return;
+  box.classList.toggle("wide", Boolean(box.querySelector(".fields")));
+  if (!box.open) box.showModal();
+  box.querySelector<HTMLElement>("input:not([type=hidden]), select, textarea")?.focus();
 }
 
 box.addEventListener("close", () => {
@@ -101,13 +123,34 @@ document.body.addEventListener("htmx:responseError", (event) => {
 
 document.body.addEventListener("items-done", (event) => {
   box.close();
+  // Whoever deleted it need not be told that somebody did.
+  if (deleting.includes(panel.dataset["key"] ?? "")) emptyPanel();
+  deleting = [];
   tell((event as CustomEvent<{ value: string }>).detail.value, "success");
   again();
 });
 
 function again(): void {
   htmx.trigger("#rows", "again");
+  recount();
+}
+
+function recount(): void {
+  clearTimeout(countTimer);
+  countTimer = 0;
+  countedAt = performance.now();
+  countedTotal = total();
   htmx.trigger(document.body, "counts");
+}
+
+/** Let the groups follow the list: at once when it has become longer or shorter, else late. */
+function countsSoon(): void {
+  if (total() !== countedTotal) recount();
+  else countTimer ||= setTimeout(recount, Math.max(0, countedAt + COUNTS_MS - performance.now()));
+}
+
+function total(): string {
+  return document.getElementById("grid")?.getAttribute("aria-rowcount") ?? "";
 }
 
 // --- the list and the panel in step ---------------------------------------------------------
@@ -125,9 +168,14 @@ document.addEventListener("click", (event) => {
 });
 
 function closePanel(): void {
-  delete panel.dataset["key"];
-  panel.replaceChildren();
+  emptyPanel();
   grid.clear();
+}
+
+function emptyPanel(): void {
+  clearTimeout(panelTimer);
+  delete panel.dataset["key"];
+  panel.replaceChildren(element<HTMLTemplateElement>("panel-nothing").content.cloneNode(true));
   const address = new URL(location.href);
   address.searchParams.delete("item");
   history.replaceState(history.state, "", address);
@@ -144,8 +192,13 @@ document.body.addEventListener("htmx:configRequest", (event) => {
 
 document.body.addEventListener("htmx:afterSettle", (event) => {
   const target = event.target as HTMLElement;
-  if (target.id === "list" || target.id === "rows") grid.refreshed(target.id === "list");
+  if (target.id !== "list" && target.id !== "rows") return;
+  grid.refreshed(target.id === "list");
+  // What the menu was about has gone meanwhile: somebody deleted it.
+  if (!grid.keys().length) menu.close();
+  if (target.id === "rows") countsSoon();
 });
 
 startTree();
 grid.refreshed(true);
+countedTotal = total();

@@ -8,7 +8,7 @@ type Kind = "danger" | "success" | "info";
 export function tell(text: string, kind: Kind): void {
   const place = document.getElementById("messages");
   if (!place || !text) return;
-  for (const old of place.children) if (old.firstChild?.textContent === text) old.remove();
+  withdraw(text);
   const message = document.createElement("div");
   message.className = `alert alert-${kind} alert-dismissible`;
   const words = document.createElement("div");
@@ -22,6 +22,12 @@ export function tell(text: string, kind: Kind): void {
   standAbove(place);
   place.append(message);
   if (kind !== "danger") setTimeout(() => message.remove(), SHOWN_MS);
+}
+
+/** Take a message away that is true no more. */
+export function withdraw(text: string): void {
+  const shown = document.getElementById("messages")?.children ?? [];
+  for (const one of [...shown]) if (one.firstChild?.textContent === text) one.remove();
 }
 
 /** Put the place of the messages into the dialogue that is open: it covers everything else. */

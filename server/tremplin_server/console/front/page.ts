@@ -38,6 +38,13 @@ export function element<E extends HTMLElement = HTMLElement>(id: string): E {
   return found as E;
 }
 
+/** A page of a session carries this while its session runs, for the console around it. */
+export const RUNS = "data-runs";
+
+export function runs(yes: boolean): void {
+  document.documentElement.toggleAttribute(RUNS, yes);
+}
+
 /** Make an element with properties and children. */
 export function make<K extends keyof HTMLElementTagNameMap>(
   name: K,

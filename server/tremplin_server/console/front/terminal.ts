@@ -6,7 +6,7 @@ import { WebLinksAddon } from "@xterm/addon-web-links";
 import { Terminal } from "@xterm/xterm";
 import "@xterm/xterm/css/xterm.css";
 import { type Ending, Link } from "./link";
-import { element, mayAskAgain, mayStart, say, sentence, typedInto } from "./page";
+import { element, mayAskAgain, mayStart, runs, say, sentence, typedInto } from "./page";
 import { localTimes } from "./show";
 import "./sessions.css";
 import "./terminal.css";
@@ -89,6 +89,9 @@ function farewell(ending: Ending): string {
 function show(kind: string, text: string): void {
   state.dataset["link"] = kind;
   state.textContent = text;
+  const over = kind === "ended";
+  runs(!over);
+  for (const id of ["terminal-close", "terminal-paste"]) element<HTMLButtonElement>(id).disabled = over;
 }
 
 function cover(text: string, final: boolean): void {
@@ -113,6 +116,7 @@ function start(): void {
 
 /** Ask for what the Jump Policy wants: the start was refused. */
 function askAgain(why: string): void {
+  runs(false);
   stage.hidden = true;
   panel.hidden = false;
   notice.textContent = why && sentence(why);

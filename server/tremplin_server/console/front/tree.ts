@@ -58,10 +58,13 @@ function keepUnfolded(event: CustomEvent<{ parameters: FormData }>): void {
 function show(link: HTMLAnchorElement): void {
   void htmx
     .ajax("get", link.href, { source: "#list", target: "#list", swap: "innerHTML" })
-    .then(() => {
-      history.pushState({ htmx: true }, "", link.href);
-      mark();
-    });
+    .then(
+      () => {
+        history.pushState({ htmx: true }, "", link.href);
+        mark();
+      },
+      () => undefined, // A message has told that the server is away.
+    );
 }
 
 /** Mark the group, or the tag, that the address names. */

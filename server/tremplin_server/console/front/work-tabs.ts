@@ -3,7 +3,7 @@
 
 import { confirmed } from "./dialogs";
 import type { Row } from "./grid";
-import { element, make, say, url } from "./page";
+import { element, make, RUNS, say, url } from "./page";
 
 const PARTS = ["shell", "files", "system", "recordings"] as const;
 type Part = (typeof PARTS)[number];
@@ -26,7 +26,7 @@ export class WorkTabs {
     this.itemsTab.addEventListener("click", () => this.show(null));
     this.bar.addEventListener("keydown", (event) => this.pressed(event));
     addEventListener("beforeunload", (event) => {
-      if (this.works.length) event.preventDefault();
+      if (this.works.some(runs)) event.preventDefault();
     });
   }
 
@@ -44,7 +44,8 @@ export class WorkTabs {
   private make(row: Row): Work {
     this.number += 1;
     const id = `work-${this.number}`;
-    const tab = make("button", { type: "button", id: `tab-${id}` }, make("span", { textContent: row.name }));
+    const words = make("span", { textContent: row.name, dir: "auto" });
+    const tab = make("button", { type: "button", id: `tab-${id}`, title: row.name }, words);
     tab.setAttribute("role", "tab");
     tab.setAttribute("aria-controls", id);
     const close = make("button", { type: "button", className: "btn-close" });
@@ -87,6 +88,8 @@ export class WorkTabs {
       work.frames.set(part, frame);
       work.panel.append(frame);
     }
+    // The browser's own page about a server that was away is nobody's document.
+    else if (!frame.contentDocument) frame.src = url(part).replace("ID", work.row.id);
     for (const [name, other] of work.frames) other.hidden = name !== part;
     for (const button of work.panel.querySelectorAll<HTMLElement>("[data-part]")) {
       button.setAttribute("aria-pressed", String(button.dataset["part"] === part));
@@ -116,7 +119,7 @@ export class WorkTabs {
       text: say("close_text", { name }),
       action: say("close_action"),
     };
-    if (!(await confirmed(question))) return;
+    if (runs(work) && !(await confirmed(question))) return;
     const at = this.works.indexOf(work);
     this.works.splice(at, 1);
     work.tab.remove();
@@ -143,4 +146,11 @@ export class WorkTabs {
     } else return;
     event.preventDefault();
   }
+}
+
+/** Whether something is lost with a tab: a frame says so once its session runs. */
+function runs(work: Work): boolean {
+  return [...work.frames.values()].some(({ contentDocument }) =>
+    Boolean(contentDocument?.documentElement.hasAttribute(RUNS)),
+  );
 }

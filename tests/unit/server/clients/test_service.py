@@ -184,7 +184,7 @@ def test_the_auditor_only_looks(stage: Stage, people: People) -> None:
 
 def test_a_technician_is_held_to_the_role_in_the_group(stage: Stage, people: People) -> None:
     agent = stage.online()
-    add_member(stage, people.technician, perm_edit=True)
+    add_member(stage, people.technician, perm_edit_tag=True, perm_assign_jump_group=True)
     with stage.database.work(people.technician) as work:
         service.update(work, agent.client_id, {"tag": "mine"})
     elsewhere = {"jump_group_id": stage.new_group().id}
