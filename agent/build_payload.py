@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Tuple
 
 HERE = Path(__file__).resolve().parent
+_PARTS = (".py", ".sh", ".html", ".css", ".js")
 sys.path.insert(0, str(HERE))
 
 from tremplin_agent import __version__  # noqa: E402
@@ -132,7 +133,7 @@ def header(platform: str, version: str = __version__) -> bytes:
 
 def _sources() -> List[str]:
     found = (HERE / "tremplin_agent").rglob("*")
-    wanted = (path for path in found if path.suffix in (".py", ".sh"))
+    wanted = (path for path in found if path.suffix in _PARTS)
     return sorted(str(path.relative_to(HERE)) for path in wanted)
 
 

@@ -10,7 +10,7 @@ import urllib.parse
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from tests.personas import PASSWORD
 
@@ -51,13 +51,16 @@ class Console:
     """One browser of one person."""
 
     server: Reachable
+    host: str = "localhost"
     cookies: dict[str, str] = field(default_factory=dict)
     token: str = ""
 
     @classmethod
-    def of(cls, server: Reachable, username: str, password: str = PASSWORD) -> Console:
+    def of(
+        cls, server: Reachable, username: str, password: str = PASSWORD, host: str = "localhost"
+    ) -> Self:
         """Return the browser of somebody who has signed in."""
-        console = cls(server)
+        console = cls(server, host)
         console.look_for_token("/login")
         answer = console.post("/login", username=username, password=password)
         assert answer.status == 302, answer.body
@@ -84,7 +87,7 @@ class Console:
     ) -> tuple[http.client.HTTPSConnection, http.client.HTTPResponse]:
         """Send a request and return connection and answer, whose body was not read yet."""
         context = ssl.create_default_context(cafile=self.server.ca_path)
-        host = f"localhost:{self.server.port}"
+        host = f"{self.host}:{self.server.port}"
         connection = http.client.HTTPSConnection(host, timeout=60, context=context)
         sent = {
             "Cookie": self.cookie,

@@ -14,10 +14,11 @@ from tremplin_agent.wire import SupportKey
 from tremplin_server.installers.payload import SLOT_BYTES
 
 from tests.boxes import Box, payload
-from tests.serving import Server, until
+from tests.console import Reachable
+from tests.serving import until
 
 
-def stamped(server: Server, key: str) -> bytes:
+def stamped(server: Reachable, key: str) -> bytes:
     """Return this platform's payload with a session key in it, as the server hands it out."""
     import hashlib
     import ssl

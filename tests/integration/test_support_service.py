@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Flask
+from sqlalchemy import select
 from tremplin_agent import wire
 from tremplin_agent.terms import Capability
 from tremplin_server.clients.lifecycle import State
@@ -311,6 +312,15 @@ def test_a_computer_that_has_a_jump_client_or_no_room_for_one(
             )
         )
     assert admin.does(pins.request, client.support_id, **group) == "pin.already"
+    # What another user of the computer has for himself alone is not this customer's.
+    for run_as, code in (("carl", "pin.already"), ("somebody", "")):
+        with database.work(system_actor()) as work:
+            (record,) = work.session.scalars(select(JumpClient))
+            record.install_mode, record.run_as = "user", run_as
+            session = work.session.get(SupportSession, client.support_id)
+            assert session is not None
+            session.console_user = "carl"
+        assert admin.does(pins.request, client.support_id, **group) == code
     for limit, code in (("limit_clients", "limit.total"), ("limit_active_clients", "limit.active")):
         full: Database = make_app(**{limit: 1}).extensions["tremplin"]
         desk = Desk(full, admin.actor)

@@ -28,6 +28,8 @@ class Site:
         self._group = cgroups.root() / lab.run / "_server"
         self.data = CACHE / "run" / lab.run / "_server"
         self.log = lab.directory / "server.log"
+        self.payloads = self.data.parent / "_payloads"
+        """The built payloads, by links, and beside them what a test puts there."""
 
     @property
     def ca(self) -> Path:
@@ -43,6 +45,7 @@ class Site:
         """Start the server, on fresh data the first time, and wait until it answers."""
         if self.running:
             return
+        self._link_payloads()
         if not self.data.is_dir():
             self._initialise()
         self._group.mkdir(parents=True, exist_ok=True)
@@ -139,6 +142,13 @@ class Site:
             file.unlink()
         self.command("init")
 
+    def _link_payloads(self) -> None:
+        self.payloads.mkdir(parents=True, exist_ok=True)
+        for built in (REPOSITORY / ".cache" / "payload").glob("[!.]*"):
+            link = self.payloads / built.name
+            if built.is_file() and not link.is_symlink():
+                link.symlink_to(built)
+
     def environment(self) -> dict[str, str]:
         """Return the variables of the server, for its processes and commands."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith("TREMPLIN_")}
@@ -149,7 +159,9 @@ class Site:
             "TREMPLIN_PUBLIC_URLS": URL,
             "TREMPLIN_SESSION_NOTICE": "true",
             "TREMPLIN_SESSION_PORTS": "22",
-            "TREMPLIN_PAYLOAD_DIR": str(REPOSITORY / ".cache" / "payload"),
+            "TREMPLIN_PAYLOAD_DIR": str(self.payloads),
+            "TREMPLIN_UPDATE_BANDWIDTH": "4000000",
+            "TREMPLIN_UPDATE_TRIAL_SECONDS": "20",
         }
 
 

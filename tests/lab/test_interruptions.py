@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -13,9 +11,9 @@ from tests.lab.api import Api
 from tests.lab.conftest import HostFactory
 from tests.lab.controller import Controller, Play
 from tests.lab.host import Host
+from tests.lab.power import CutWhen
 from tests.lab.site import Site
 from tests.lab.test_deployment import SYSTEM
-from tests.lab.wait import until
 
 DEPLOY_TASKS = (
     "Push the installer to the host",
@@ -83,7 +81,7 @@ def test_power_cut_while_installing(
     host: HostFactory, api: Api, controller: Controller, sign: str
 ) -> None:
     here = host()
-    with _CutWhen(here, sign):
+    with CutWhen(here, sign):
         _play(controller, here, "deploy")
     here.power_on()
     here.wait_ssh()
@@ -98,7 +96,7 @@ def test_power_cut_while_removing(
     here = host()
     before = footprint.of(here)
     controller.deploy(here, **SYSTEM).checked()
-    with _CutWhen(here, sign):
+    with CutWhen(here, sign):
         _play(controller, here, "remove")
     here.power_on()
     here.wait_ssh()
@@ -157,40 +155,3 @@ def _play(
         return bool(kill_at) and f": {kill_at}]" in line
 
     return controller.play(f"tremplin.jump.{playbook}", [here], SYSTEM, seen)
-
-
-class _CutWhen:
-    """Pulls the plug of a host at the instant when a path appears on its disk, or goes."""
-
-    def __init__(self, here: Host, sign: str) -> None:
-        self._here = here
-        self._sign = sign
-        self._disk = Path(here.entry.disk) / "up"
-        self._done = threading.Event()
-        self._cut = False
-        self._thread = threading.Thread(target=self._watch)
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join()
-        assert self._cut, f"the moment never came: {self._sign}"
-
-    def _watch(self) -> None:
-        def moment() -> bool:
-            return self._is_there() or self._done.is_set()
-
-        until(moment, self._sign, seconds=120, every=0.001)
-        if self._is_there():
-            self._here.power_cut()
-            self._cut = True
-
-    def _is_there(self) -> bool:
-        gone = self._sign.startswith("!")
-        found = any(
-            path.is_symlink() or not path.is_char_device()
-            for path in self._disk.glob(self._sign.lstrip("!"))
-        )
-        return found is not gone

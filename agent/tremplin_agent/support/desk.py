@@ -94,6 +94,11 @@ class Desk:
         self._yes: Set[wire.Grant] = set()
         self._pins: Dict[int, Optional[wire.PinAnswer]] = {}
         self._over = False
+        self.people: List[str] = []
+        """The technicians who are in the session, as they came."""
+        self._owner = ""
+        self._not_raised: Set[int] = set()
+        """Questions for the administrator's rights that came to nothing."""
 
     @property
     def question(self) -> Optional[Question]:
@@ -107,6 +112,18 @@ class Desk:
 
     # --- what the server says -----------------------------------------------------------
 
+    def _come_or_gone(self, what: str, who: str) -> None:
+        if what == "taken":
+            self.people = []
+        # Who hands a session over leaves it.
+        gone = self._owner if what == "transferred" else who
+        if what in ("left", "transferred") and gone in self.people:
+            self.people.remove(gone)
+        if what in ("taken", "joined", "transferred") and who not in self.people:
+            self.people.append(who)
+        if what in ("taken", "transferred"):
+            self._owner = who
+
     def heard(self, message: wire.ToCustomer) -> List[Action]:
         """Take a message of the server."""
         if isinstance(message, wire.Chat):
@@ -118,6 +135,9 @@ class Desk:
         if isinstance(message, wire.Ask):
             return self._ask(message)
         if isinstance(message, wire.Raise):
+            if message.number in self._not_raised:
+                # The answer was under way when the server put its question again.
+                return [Tell(self._answer(message.number))]
             self._forget(Topic.RAISE)
             text = self.speech.say("raise", who=message.technician)
             self._questions.append(Question(Topic.RAISE, text, message.number))
@@ -129,6 +149,7 @@ class Desk:
             return []
         self.seen = max(self.seen, message.number)
         if message.kind == "event":
+            self._come_or_gone(message.text, message.author)
             text = self.speech.event(message.text, message.author)
             return [Show(text)] if text else []
         author = self.speech.say("you") if message.kind == "customer" else message.author
@@ -178,6 +199,7 @@ class Desk:
         if question.topic is Topic.RAISE:
             if yes:
                 return [Elevate(question.number)]
+            self._not_raised.add(question.number)
             return [Tell(self._answer(question.number)), Show(self.speech.say("not_elevated"))]
         assert question.pin is not None
         if yes:
@@ -221,6 +243,7 @@ class Desk:
 
     def not_elevated(self, number: int, why: str = "not_elevated") -> List[Action]:
         """Take that the administrator's rights were not to be had."""
+        self._not_raised.add(number)
         return [Tell(self._answer(number)), Show(self.speech.say(why))]
 
     @property
@@ -245,6 +268,8 @@ class Desk:
         return {
             "seen": self.seen,
             "technician": self._technician,
+            "people": list(self.people),
+            "owner": self._owner,
             "wanted": [grant.value for grant in self._wanted],
             "granted": [grant.value for grant in self.granted],
             "pins": [number for number, answer in self._pins.items() if answer is not None],
@@ -257,6 +282,8 @@ class Desk:
         self._technician = technician if isinstance(technician, str) else ""
         self._wanted = tuple(grant for grant in wire.Grant if grant.value in _list(known, "wanted"))
         self.granted = frozenset(g for g in wire.Grant if g.value in _list(known, "granted"))
+        self.people = [str(each) for each in _list(known, "people")]
+        self._owner = str(known.get("owner", ""))
         for number in _list(known, "pins"):
             if isinstance(number, int):
                 self._pins[number] = wire.PinAnswer(number, Code.PIN_REFUSED.value)

@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 from tremplin_agent import wire
 from tremplin_agent.store import write_durably
@@ -34,13 +34,15 @@ class Elevation:
         directory: Path,
         payload: Path,
         key: wire.SupportKey,
-        windowed: bool,
+        windowed: Callable[[], bool],
         before: Optional[Path] = None,
     ) -> None:
         self._directory, self._payload, self._key = directory, payload, key
         self._windowed, self._before = windowed, before
         self.handed_over = False
         """Whether another client took over: this one has nothing more to say."""
+        self.is_asking = False
+        """Whether sudo has the terminal: its Ctrl-C is an answer to sudo, not to this client."""
 
     @property
     def possible(self) -> bool:
@@ -68,14 +70,18 @@ class Elevation:
         }
         write_durably(resume, json.dumps(body).encode())
         command = [*tool, sys.executable, "-I", "-S", "-B", str(self._payload)]
-        process = await asyncio.create_subprocess_exec(*command, RESUME_OPTION, str(resume))
-        await process.wait()
+        self.is_asking = True
+        try:
+            process = await asyncio.create_subprocess_exec(*command, RESUME_OPTION, str(resume))
+            await process.wait()
+        finally:
+            self.is_asking = False
         resume.unlink(missing_ok=True)
         self.handed_over = taken.exists()
         return self.handed_over
 
     def _tool(self) -> Optional[List[str]]:
-        names = ("pkexec",) if self._windowed else ("sudo", "pkexec")
+        names = ("pkexec",) if self._windowed() else ("sudo", "pkexec")
         found = next((shutil.which(name) for name in names if shutil.which(name)), None)
         if found is None:
             return None

@@ -23,6 +23,7 @@ from tremplin_agent.support.elevation import RESUME_OPTION, resumed
 from tremplin_agent.support.words import Speech
 
 OPTION = "--session-key"
+TERMINAL_OPTION = "--terminal"
 SETTING = "setting.json"
 _PROGRAM = """\
 import sys
@@ -41,7 +42,8 @@ class Refused(Exception):
 def wants_support(words: List[str], stamped: str) -> bool:
     """Return whether this payload runs as a customer's client: it is told to, or stamped so."""
     asked = any(word == OPTION or word.startswith((f"{OPTION}=", RESUME_OPTION)) for word in words)
-    return asked or (not words and _support_key(stamped) is not None)
+    bare = [word for word in words if word != TERMINAL_OPTION]
+    return asked or (not bare and _support_key(stamped) is not None)
 
 
 def launch(words: List[str], source: payload.Payload, stamped: str) -> int:
@@ -112,9 +114,10 @@ def _setting(words: List[str], stamped: str) -> Dict[str, Any]:
         raise Refused("support.no_server")
     if not whole.key:
         whole = wire.SupportKey(whole.urls, whole.ca_pin, _typed())
-    if not (sys.stdin.isatty() or os.environ.get("DISPLAY")):
+    screen = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if not sys.stdin.isatty() and (not screen or TERMINAL_OPTION in words):
         raise Refused("support.no_terminal")
-    return {"key": whole.encode()}
+    return {"key": whole.encode(), "terminal": TERMINAL_OPTION in words}
 
 
 def _given(words: List[str]) -> Optional[str]:

@@ -62,15 +62,16 @@ async def _attend(directory: Path, given: Dict[str, Any], speech: Speech, lifeli
         if client is not None:
             client.do(actions)
 
-    front = front_for(desk, do)
+    front = front_for(desk, do, bool(given.get("terminal")))
     front.show(speech.say("welcome" if before is None else "elevated"))
-    front.show(speech.say("help"))
-    windowed = front.windowed
-    elevation = Elevation(directory, payload, key, windowed, before)
+    if not front.windowed:
+        front.show(speech.say("help"))
+    elevation = Elevation(directory, payload, key, lambda: front.windowed, before)
     client = Client(setting, desk, front, elevation)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, front.interrupted)
+    loop.add_signal_handler(signal.SIGINT, _pressed, elevation, front.interrupted)
     loop.add_reader(lifeline, _cut, loop, lifeline, front.interrupted)
     try:
         code = await client.run()
@@ -80,8 +81,14 @@ async def _attend(directory: Path, given: Dict[str, Any], speech: Speech, lifeli
     if elevation.handed_over:
         return code
     front.show(speech.say("ended"))
-    front.close()
+    await front.close()
     return code
+
+
+def _pressed(elevation: Any, interrupted: Any) -> None:
+    """End because of Ctrl-C, unless it was pressed at sudo's question for the password."""
+    if not elevation.is_asking:
+        interrupted()
 
 
 def _cut(loop: asyncio.AbstractEventLoop, lifeline: int, interrupted: Any) -> None:

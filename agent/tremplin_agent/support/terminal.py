@@ -79,7 +79,7 @@ class Terminal:
         """End the session: Ctrl-C, or the terminal is gone."""
         self._do(self._desk.end())
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Read no more, and say what remains."""
         self.pause()
         self.show(self._desk.speech.say("gone"))

@@ -97,6 +97,28 @@ _WORDS: Dict[str, Tuple[str, str]] = {
     "send": ("Send", "Envoyer"),
     "message": ("Message", "Message"),
     "title": ("Tremplin support", "Assistance Tremplin"),
+    "who_is_here": ("In the session", "Dans la session"),
+    "you_allow": ("You allow", "Vous autorisez"),
+    "close_page": (
+        "The support session is over. Nothing of it is left on this computer; you can close "
+        "this page.",
+        "La session d'assistance est terminée. Il n'en reste rien sur cet ordinateur ; vous "
+        "pouvez fermer cette page.",
+    ),
+    "lost_page": (
+        "The support program does not answer any more, or it goes on in another page.",
+        "Le programme d'assistance ne répond plus, ou il continue dans une autre page.",
+    ),
+    "window": (
+        "The session is in a page of your browser; closing it ends the session. "
+        "With --terminal it stays in this terminal.",
+        "La session est dans une page de votre navigateur ; la fermer y met fin. "
+        "Avec --terminal, elle reste dans ce terminal.",
+    ),
+    "no_window": (
+        "No browser opened the page; the session goes on in this terminal.",
+        "Aucun navigateur n'a ouvert la page ; la session continue dans ce terminal.",
+    ),
     "you": ("you", "vous"),
     "support.key_unknown": (
         "There is no such session key, or its time is over; ask your technician for another one.",

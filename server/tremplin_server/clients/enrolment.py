@@ -176,12 +176,14 @@ def _record_meant(
     live: frozenset[int],
 ) -> JumpClient | None:
     external_id = properties.get("external_id")
+    installed = facts.installation(request.enrol.facts)
     claim = matching.Claim(
         external_id=external_id,
         fingerprint=request.hello.fingerprint,
         made_for=installer.external_id,
         allow_takeover=installer.allow_takeover,
         on_duplicate=OnDuplicate(installer.on_duplicate),
+        account=facts.account(installed["install_mode"], installed["run_as"]),
     )
 
     def known(client: JumpClient) -> matching.Known:
@@ -192,6 +194,7 @@ def _record_meant(
             state=State(client.state),
             live=client.id in live,
             in_reach=_in_reach(installer, client),
+            account=facts.account(client.install_mode, client.run_as),
         )
 
     by_key = _locked(work, select(JumpClient).where(JumpClient.external_id == external_id))

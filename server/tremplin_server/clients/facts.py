@@ -75,6 +75,11 @@ def installation(values: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
+def account(install_mode: str, run_as: str) -> str:
+    """Return whose own installation that is; empty for the machine's service."""
+    return run_as if install_mode == "user" else ""
+
+
 def plain(values: Mapping[str, Any]) -> dict[str, str | int | bool]:
     """Return a short, clean copy of what was given at an installation, for the history."""
     clean: dict[str, str | int | bool] = {}

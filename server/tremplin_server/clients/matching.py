@@ -20,6 +20,7 @@ class Claim:
 
     external_id: the declared key, from the installer or stated by the machine.
     made_for: the installer's own declared key, when it was made for one machine.
+    account: who installs it for himself alone; empty for a service of the machine.
     """
 
     external_id: str | None
@@ -27,6 +28,7 @@ class Claim:
     made_for: str | None
     allow_takeover: bool
     on_duplicate: OnDuplicate
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Known:
     """A record that a claim may mean.
 
     live: another connection of it answers now. in_reach: the installer may touch records
-    of its Jump Group.
+    of its Jump Group. account: whose own installation it is; empty for a service.
     """
 
     id: int
@@ -43,6 +45,7 @@ class Known:
     state: State
     live: bool
     in_reach: bool
+    account: str = ""
 
 
 def decide(claim: Claim, by_key: Known | None, by_fingerprint: Sequence[Known]) -> int | None:
@@ -91,10 +94,13 @@ def _may_be_meant(claim: Claim, known: Known) -> bool:
     compatible = None in (claim.external_id, known.external_id) or (
         claim.external_id == known.external_id
     )
+    # Two people of one machine have a Jump Client each, signed in or not.
+    same_person = "" in (claim.account, known.account) or claim.account == known.account
     return (
         bool(claim.fingerprint)
         and claim.fingerprint == known.fingerprint
         and compatible
+        and same_person
         and known.in_reach
         and known.state != State.REMOVING
     )

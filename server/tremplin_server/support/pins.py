@@ -12,6 +12,7 @@ from sqlalchemy import select
 from tremplin_agent.codes import Code
 
 from tremplin_server.clients import records
+from tremplin_server.clients.facts import account
 from tremplin_server.clients.lifecycle import State
 from tremplin_server.clients.models import JumpClient
 from tremplin_server.db import Work
@@ -101,10 +102,16 @@ def _require_new(work: Work, session: SupportSession) -> JumpClient | None:
     if work.session.scalars(attached).first() is not None:
         raise Conflict("pin.already")
     same = select(JumpClient).where(JumpClient.fingerprint == session.fingerprint)
-    machine = list(work.session.scalars(same)) if session.fingerprint else []
+    found = list(work.session.scalars(same)) if session.fingerprint else []
+    # What another user of the computer has for himself alone is not this customer's.
+    machine = [client for client in found if _owner(client) in ("", session.console_user)]
     if any(client.worker_id is not None for client in machine):
         raise Conflict("pin.already")
     return machine[0] if machine else None
+
+
+def _owner(client: JumpClient) -> str:
+    return account(client.install_mode, client.run_as)
 
 
 def waiting(work: Work, session: SupportSession) -> SupportPin | None:
