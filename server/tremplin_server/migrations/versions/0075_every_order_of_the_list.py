@@ -1,6 +1,6 @@
 """An index for each order that the console's list can have, and one for its counts.
 
-Revision: 0075; follows: 0070
+Revision: 0075; follows: 0071
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "0075"
-down_revision = "0070"
+down_revision = "0071"
 branch_labels = None
 depends_on = None
 
