@@ -32,14 +32,17 @@ _COMMANDS = {
         "Programs that call the API: Ansible, scripts, Terraform.",
     ),
     "group": ("groups.cli:group_group", "Shared Jump Groups and their members."),
-    "role": ("groups.role_cli:role_group", "Jump Item Roles, and why a user may do what."),
+    "role": (
+        "groups.role_cli:role_group",
+        "Jump Item Roles: what members of a Jump Group may do with its Jump Items.",
+    ),
     "jump-policy": (
         "sessions.policy_cli:jump_policy_group",
-        "Jump Policies: when a Jump Item may be used, and what for.",
+        "Jump Policies: when a Jump Item may be used, and what a technician must bring.",
     ),
     "approval": (
         "sessions.policy_cli:approval_group",
-        "Requests to start a session: list, approve, deny.",
+        "Requests to start a session, for Jump Policies that want an approval.",
     ),
     "installer": (
         "installers.cli:installer_group",
