@@ -103,15 +103,6 @@ def only_port(namespace: str, port: int) -> None:
     )
 
 
-def drop_packets(namespace: str, percent: int) -> None:
-    """Lose `percent` of the packets that reach the host; 0 mends the line."""
-    nft(namespace, "table ip loss\ndelete table ip loss\n")
-    if percent:
-        rule = f"numgen random mod 100 < {percent} drop"
-        hook = "type filter hook input priority -10;"
-        nft(namespace, f"table ip loss {{ chain input {{ {hook} {rule}; }} }}")
-
-
 def nft(namespace: str, rules: str) -> None:
     """Load nftables rules into a namespace."""
     command = ["ip", "netns", "exec", namespace, "nft", "-f", "-"]

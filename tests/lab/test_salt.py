@@ -21,8 +21,9 @@ from tests.lab.controller import Controller
 from tests.lab.footprint import Footprint
 from tests.lab.host import Host
 from tests.lab.lab import CACHE, Lab
+from tests.lab.power import CutWhen
 from tests.lab.site import URL, Site
-from tests.lab.test_interruptions import INSTALL_SIGNS, REMOVAL_SIGNS, _CutWhen
+from tests.lab.test_interruptions import INSTALL_SIGNS, REMOVAL_SIGNS
 from tests.lab.wait import until
 from tests.salt_master import BIN, PUBLISH_PORT, Master, Ran
 
@@ -383,7 +384,7 @@ def _end(running: subprocess.Popen[bytes]) -> None:
 
 def _cut(here: Salted, host: Host, sign: str, part: str) -> None:
     """Pull the plug at a moment of a run, and have the host and its minion back."""
-    with _CutWhen(host, sign):
+    with CutWhen(host, sign):
         running = here.master.start_run("salt", host.name, "state.apply", part)
         until(lambda: running.poll() is not None or not host.powered, "the cut", seconds=120)
     _end(running)
