@@ -29,9 +29,10 @@ def keep(connection: ClientConnection) -> None:
 
 
 async def cut_all() -> None:
-    """Drop every connection that is still open, as when a host dies."""
-    while _open:
-        connection = _open.pop()
+    """Drop every connection of this event loop that is still open, as when a host dies."""
+    here = asyncio.get_running_loop()
+    for connection in [each for each in _open if each.loop is here]:
+        _open.discard(connection)
         connection.transport.abort()
         await connection.wait_closed()
 
@@ -102,6 +103,7 @@ class ControlAgent:
         """Close the WebSocket, if it is open."""
         if self._socket is not None:
             await self._socket.close()
+            _open.discard(self._socket)
             self._socket = None
 
     def fall_silent(self) -> None:
