@@ -187,6 +187,9 @@ def test_signed_out_elsewhere_the_page_leads_to_the_sign_in(
     administrator.page.get_by_role("button", name="Sign out everywhere else").click()
     expect(administrator.page.get_by_text("All other browsers are signed out.")).to_be_visible()
     expect(other.page).to_have_url(re.compile("/login"), timeout=5000)
+    # What it was asking for just then is refused.
+    assert [text for text in other.complaints if "401" not in text] == []
+    other.complaints.clear()
 
 
 def test_a_second_factor_and_a_recovery_code(
