@@ -88,13 +88,17 @@ class SilentPublisher:
 
 @dataclass(slots=True)
 class Work:
-    """One unit of work: everything a service may use, and nothing else."""
+    """One unit of work: everything a service may use, and nothing else.
+
+    read_only: nothing changes while it lasts, so that what was looked up may be kept.
+    """
 
     session: Session
     clock: Clock
     config: Config
     actor: Actor
     publisher: Publisher = field(default_factory=SilentPublisher)
+    read_only: bool = False
     _notices: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def now(self) -> datetime:
@@ -133,7 +137,7 @@ class Database:
         engine = self.engine.execution_options(**{READ_ONLY: True}) if read_only else self.engine
         config = self.config if self.overlay is None else self.overlay(self.config)
         with Session(engine, expire_on_commit=False) as session:
-            work = Work(session, self.clock, config, actor, self.publisher)
+            work = Work(session, self.clock, config, actor, self.publisher, read_only)
             yield work
             work.commit()
 
@@ -169,14 +173,13 @@ def prepare_engine(engine: Engine) -> None:
 
 
 def keep_statistics(session: Session) -> None:
-    """Let SQLite look at its indexes, which takes some ten milliseconds.
+    """Let SQLite look at its indexes: a seventh of a second for 50,000 Jump Clients.
 
-    By what it knows of them it chooses how to find rows, and nobody else tells it.
-    PostgreSQL looks by itself.
+    By what it knows of them it chooses how to find rows, and nobody else tells it; from a few
+    hundred rows of each it guesses wrong. PostgreSQL looks by itself.
     """
     connection = session.connection()
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("PRAGMA analysis_limit=400")
         connection.exec_driver_sql("ANALYZE")
 
 

@@ -23,7 +23,7 @@ from tremplin_server.app import create_app
 from tremplin_server.clients import reporting
 from tremplin_server.clients.models import JumpClient
 from tremplin_server.config import load
-from tremplin_server.db import Database
+from tremplin_server.db import Database, keep_statistics
 from tremplin_server.groups import service as groups
 from tremplin_server.groups.models import JumpGroup
 from tremplin_server.jump_items.view import SORTABLE
@@ -142,9 +142,15 @@ def _measure(bench: Bench, server: Site, name: str) -> Iterator[Figure]:
 
 def _settle(database: Database) -> None:
     """Leave the tables as PostgreSQL's autovacuum does, and a site on SQLite its statistics."""
-    cleaning = "ANALYZE" if database.config.sqlite else "VACUUM ANALYZE"
+    if database.config.sqlite:
+        with database.work(system_actor()) as work:
+            keep_statistics(work.session)
+        # A connection goes by what was known when it was opened.
+        database.engine.dispose()
+        return
     with database.engine.connect() as connection:
-        connection.execution_options(isolation_level="AUTOCOMMIT").execute(text(cleaning))
+        autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
+        autocommit.execute(text("VACUUM ANALYZE"))
 
 
 def _figure(name: str, page: Page, client: FlaskClient) -> Figure:

@@ -22,6 +22,13 @@ class JumpClient(Owned, Model):
     __table_args__ = (
         one_owner(),
         Index("ix_jump_client_group_tag", "shared_group_id", "owner_user_id", "tag"),
+        # Of those that are offline alone: a sign of life of all others leaves it as it is.
+        Index(
+            "ix_jump_client_offline",
+            "last_seen",
+            sqlite_where=text("state = 'offline'"),
+            postgresql_where=text("state = 'offline'"),
+        ),
         {"sqlite_autoincrement": True},
     )
     """An id is never given out twice: a late agent must not meet another's record."""
@@ -270,6 +277,7 @@ class ClientSearch(Model):
     __tablename__ = "client_search"
     __table_args__ = (
         Index("ix_client_search_owner", "shared_group_id", "owner_user_id", "client_id"),
+        Index("ix_client_search_owner_user_id", "owner_user_id"),
     )
 
     client_id: Mapped[int] = mapped_column(

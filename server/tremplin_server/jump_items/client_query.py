@@ -132,11 +132,13 @@ def _sort(view: View, table: Table) -> ColumnElement[Any]:
 def in_state(work: Work, state: str) -> ColumnElement[bool]:
     """Return the condition that a Jump Client has a state, or a label such as `lost`."""
     long_ago = work.now() - timedelta(days=work.config.lost_days)
-    lost = and_(JumpClient.state == State.OFFLINE.value, JumpClient.last_seen < long_ago)
+    # Written out: an index of those that are offline is taken for no value that comes later.
+    offline = literal(State.OFFLINE.value, literal_execute=True)
+    lost = and_(JumpClient.state == offline, JumpClient.last_seen < long_ago)
     if state == "lost":
         return lost
     if state == "offline":
-        return and_(JumpClient.state == state, JumpClient.last_seen >= long_ago)
+        return and_(JumpClient.state == offline, JumpClient.last_seen >= long_ago)
     if state == "outdated":
         return and_(
             versions.differs(work),

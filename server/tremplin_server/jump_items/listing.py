@@ -56,8 +56,9 @@ def page(work: Work, view: View) -> ItemPage:
     if all(source.is_searched(view) for source, _query in found):
         rows, total = _searched(work, queries, view)
     else:
-        total = _total(work, view, [source for source, _query in found])
-        rows = _cut(work, queries, view, total)
+        counts = _counts(work, view, [source for source, _query in found])
+        total = sum(counts)
+        rows = _cut(work, queries, view, counts)
     last = _last(total)
     number = min(view.page, last)
     items = _items(work, [(row[0], row[1]) for row in rows])
@@ -68,40 +69,61 @@ def _last(total: int) -> int:
     return max(1, ceil(total / PER_PAGE))
 
 
-def _total(work: Work, view: View, sources: Sequence[Source]) -> int:
+def _counts(work: Work, view: View, sources: Sequence[Source]) -> list[int]:
+    """Return how many items of each kind a view has."""
     in_no_order = replace(view, sort="")
     queries = (source.keys(work, in_no_order) for source in sources)
-    return sum(work.session.scalar(_counted(q)) or 0 for q in queries if q is not None)
+    return [0 if q is None else work.session.scalar(_counted(q)) or 0 for q in queries]
 
 
 def _counted(query: Select[Any]) -> Select[Any]:
     return query.with_only_columns(func.count(), maintain_column_froms=True).order_by(None)
 
 
-def _cut(work: Work, queries: Sequence[Select[Any]], view: View, total: int) -> Sequence[Any]:
+def _cut(
+    work: Work, queries: Sequence[Select[Any]], view: View, counts: Sequence[int]
+) -> Sequence[Any]:
     """Return a page's keys, counted from the nearer end: a database walks to where it begins."""
+    total = sum(counts)
     start = (min(view.page, _last(total)) - 1) * PER_PAGE
     stop = min(start + PER_PAGE, total)
     if total - stop < start:
-        rows = _span(work, queries, _Order(view.sort, backwards=True), total - stop, total - start)
-        return rows[::-1]
-    return _span(work, queries, _Order(view.sort), start, stop)
+        backwards = _Order(view.sort, backwards=True)
+        return _span(work, queries, backwards, total - stop, total - start, counts)[::-1]
+    return _span(work, queries, _Order(view.sort), start, stop, counts)
 
 
 def _span(
-    work: Work, queries: Sequence[Select[Any]], order: _Order, start: int, stop: int
+    work: Work,
+    queries: Sequence[Select[Any]],
+    order: _Order,
+    start: int,
+    stop: int,
+    counts: Sequence[int],
 ) -> Sequence[Any]:
-    """Return the keys from place `start` up to `stop`."""
-    whole = _head(queries, order, stop)
-    return work.session.execute(whole.limit(stop - start).offset(start)).all()
+    """Return the keys from place `start` up to `stop`. counts: how many each kind has."""
+    # Wherever the other kinds stand, so many of each kind stand before `start`.
+    total = sum(counts)
+    skipped = [max(0, start - (total - count)) if len(counts) > 1 else 0 for count in counts]
+    whole = _head(queries, order, stop, skipped)
+    return work.session.execute(whole.limit(stop - start).offset(start - sum(skipped))).all()
 
 
-def _head(queries: Sequence[Select[Any]], order: _Order, stop: int) -> Select[Any]:
-    """Return the keys of all kinds in order; those before place `stop` are right."""
+def _head(
+    queries: Sequence[Select[Any]], order: _Order, stop: int, skipped: Sequence[int] = ()
+) -> Select[Any]:
+    """Return the keys of all kinds in order; those before place `stop` are right.
+
+    skipped: how many of each kind are left out at its beginning.
+    """
+    skipped = skipped or [0] * len(queries)
     gaps = [_may_be_missing(query.selected_columns[2]) for query in queries]
     if len(queries) == 1:
         return order.of(queries[0], gaps[0])
-    heads = [order.of(query, gap).limit(stop) for query, gap in zip(queries, gaps, strict=True)]
+    heads = [
+        order.of(query, gap).limit(stop - skip).offset(skip)
+        for query, gap, skip in zip(queries, gaps, skipped, strict=True)
+    ]
     whole = union_all(*(select(head.subquery()) for head in heads))
     return order.of(select(whole.subquery()), any(gaps))
 

@@ -143,7 +143,10 @@ def _lines(
     page: listing.ItemPage, columns: list[tuple[str, str]], now: datetime, old: Markup
 ) -> Markup:
     """Return the lines of a page. old: the mark of an outdated agent."""
-    words = lines.Words(i18n.language(), _("Select"), states(), method_words(), old)
+    state_words, kinds = (
+        {key: str(word) for key, word in known.items()} for known in (states(), method_words())
+    )
+    words = lines.Words(i18n.language(), _("Select"), state_words, kinds, old)
     return lines.markup(page, [name for name, _label in columns], words, _address(), now)
 
 
