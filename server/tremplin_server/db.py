@@ -172,15 +172,20 @@ def prepare_engine(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
-def keep_statistics(session: Session) -> None:
-    """Let SQLite look at its indexes: a seventh of a second for 50,000 Jump Clients.
+def keep_statistics(work: Work) -> None:
+    """Let SQLite look at its indexes: a seventh of a second for 50,000 Jump Clients. Commits.
 
     By what it knows of them it chooses how to find rows, and nobody else tells it; from a few
     hundred rows of each it guesses wrong. PostgreSQL looks by itself.
     """
-    connection = session.connection()
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("ANALYZE")
+    connection = work.session.connection()
+    engine = connection.engine
+    if engine.dialect.name != "sqlite":
+        return
+    connection.exec_driver_sql("ANALYZE")
+    work.commit()
+    # A connection goes by what was known when it was opened: those of now are the last to.
+    engine.dispose()
 
 
 def _lower(text: str | None) -> str | None:

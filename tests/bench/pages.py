@@ -144,9 +144,7 @@ def _settle(database: Database) -> None:
     """Leave the tables as PostgreSQL's autovacuum does, and a site on SQLite its statistics."""
     if database.config.sqlite:
         with database.work(system_actor()) as work:
-            keep_statistics(work.session)
-        # A connection goes by what was known when it was opened.
-        database.engine.dispose()
+            keep_statistics(work)
         return
     with database.engine.connect() as connection:
         autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")

@@ -177,7 +177,7 @@ def test_sqlite_knows_its_indexes(database: Database, stage: Stage) -> None:
     with database.work(system_actor()) as work:
         if work.session.get_bind().dialect.name != "sqlite":
             pytest.skip("PostgreSQL's autovacuum looks")
-        keep_statistics(work.session)
+        keep_statistics(work)
     with database.work(system_actor(), read_only=True) as work:
         known = work.session.scalars(text("SELECT idx FROM sqlite_stat1")).all()
     assert "ix_client_search_owner" in known

@@ -79,7 +79,7 @@ class Housekeeping:
                 _log.info("housekeeping.purged", count=purged)
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + LOOK_SECONDS
-            await self._store.call(_look)
+            await self._store.call(keep_statistics)
         ordered = await self._store.call(_order_updates)
         if ordered:
             _log.info("housekeeping.updates", ordered=ordered)
@@ -144,10 +144,6 @@ def _sweep(work: Work) -> int:
     recordings.expire(work)
     web_sessions.expire(work)
     return housekeeping.sweep(work)
-
-
-def _look(work: Work) -> None:
-    keep_statistics(work.session)
 
 
 def _order_updates(work: Work) -> int:
