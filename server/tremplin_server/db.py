@@ -25,6 +25,9 @@ from tremplin_server.permissions import Actor
 
 READ_ONLY = "tremplin_read_only"
 BUSY_TIMEOUT_MS = 15_000
+MAPPED_BYTES = 512 * 1024 * 1024
+"""How much of SQLite's file is read as memory, which all threads share. Reading it page by page
+into a connection's small cache took half of the time of a search among 50,000 clients."""
 NEVER_REUSE_IDS = {"sqlite_autoincrement": True}
 """Table arguments: SQLite gives a deleted row's id out again, PostgreSQL never does."""
 
@@ -160,6 +163,7 @@ def prepare_engine(engine: Engine) -> None:
             "synchronous=NORMAL",
             "foreign_keys=ON",
             f"busy_timeout={BUSY_TIMEOUT_MS}",
+            f"mmap_size={MAPPED_BYTES}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()

@@ -276,7 +276,8 @@ class ClientSearch(Model):
 
     __tablename__ = "client_search"
     __table_args__ = (
-        Index("ix_client_search_owner", "shared_group_id", "owner_user_id", "client_id"),
+        # The label is there so that a list of some groups, in its usual order, needs no record.
+        Index("ix_client_search_owner", "shared_group_id", "owner_user_id", "client_id", "label"),
         Index("ix_client_search_owner_user_id", "owner_user_id"),
     )
 

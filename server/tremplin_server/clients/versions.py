@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case
@@ -33,8 +34,17 @@ def expected(work: Work, client: Any) -> str:
 
     client: a record, or a row with its `platform` and `update_version`.
     """
+    return wanted(work)(client)
+
+
+def wanted(work: Work) -> Callable[[Any], str]:
+    """Return what gives the version that an agent should have, for who asks for many."""
     by_platform, other = _site(work)
-    return str(client.update_version or by_platform.get(client.platform, other))
+
+    def of(client: Any) -> str:
+        return str(client.update_version or by_platform.get(client.platform, other))
+
+    return of
 
 
 def differs(work: Work) -> ColumnElement[bool]:

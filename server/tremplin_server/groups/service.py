@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, Table, false, func, or_, select
+from sqlalchemy import Select, Table, and_, false, func, or_, select
 
 from tremplin_server.accounts import ownership
 from tremplin_server.accounts.models import User
@@ -297,7 +297,10 @@ def seen(work: Work, query: Q, shared_group_id: Any, owner_user_id: Any) -> Q:
         return query
     if work.actor.kind is not ActorKind.USER:
         return query.where(false())
-    return query.where(or_(shared_group_id.in_(_memberships(work)), owner_user_id == work.actor.id))
+    # Every item has one owner; said here, each half is looked up in an index of both columns.
+    shared = and_(shared_group_id.in_(_memberships(work)), owner_user_id.is_(None))
+    own = and_(owner_user_id == work.actor.id, shared_group_id.is_(None))
+    return query.where(or_(shared, own))
 
 
 def require_item(work: Work, owned: Belonging, permission: ItemPermission) -> None:

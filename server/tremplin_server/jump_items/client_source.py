@@ -35,7 +35,8 @@ class ClientSource:
         """Return the clients with these ids as items."""
         # Columns, not records: making a hundred records takes as long as finding them.
         query = client_query.seen(work, select(*_COLUMNS)).where(JumpClient.id.in_(ids))
-        return [_item(work, row) for row in work.session.execute(query)]
+        version = versions.wanted(work)
+        return [_item(work, row, version(row)) for row in work.session.execute(query)]
 
     def groups(self, work: Work) -> Select[Any]:
         """Return how many clients each owner has."""
@@ -61,7 +62,7 @@ _COLUMNS = [
 ]
 
 
-def _item(work: Work, row: Row[Any]) -> Item:
+def _item(work: Work, row: Row[Any], version: str) -> Item:
     state = State(row.state)
     lost = is_lost(state, row.last_seen, work.now(), work.config.lost_days)
     return Item(
@@ -69,6 +70,6 @@ def _item(work: Work, row: Row[Any]) -> Item:
         row.id,
         Owner(row.shared_group_id, row.owner_user_id, ""),
         state="lost" if lost else state.value,
-        outdated=is_outdated(state, row.agent_version, versions.expected(work, row)),
+        outdated=is_outdated(state, row.agent_version, version),
         **{name: getattr(row, name) for name in _SHOWN},
     )

@@ -77,7 +77,8 @@ class CopySource:
             ),
         ]
         query = _joined(work, *columns).where(ClientCopy.id.in_(ids))
-        return [_item(work, row) for row in work.session.execute(query)]
+        version = versions.wanted(work)
+        return [_item(work, row, version(row)) for row in work.session.execute(query)]
 
     def groups(self, work: Work) -> Select[Any]:
         """Return how many copies each owner has."""
@@ -94,7 +95,7 @@ class CopySource:
         copies.remove(work, number, reason)
 
 
-def _item(work: Work, row: Row[Any]) -> Item:
+def _item(work: Work, row: Row[Any], version: str) -> Item:
     state = State(row.state)
     lost = is_lost(state, row.last_seen, work.now(), work.config.lost_days)
     return Item(
@@ -102,7 +103,7 @@ def _item(work: Work, row: Row[Any]) -> Item:
         row.id,
         Owner(row.shared_group_id, row.owner_user_id, ""),
         state="lost" if lost else state.value,
-        outdated=is_outdated(state, row.agent_version, versions.expected(work, row)),
+        outdated=is_outdated(state, row.agent_version, version),
         **{name: getattr(row, name) for name in (*_OWN, *_OF_THE_HOST)},
     )
 
