@@ -165,7 +165,22 @@ _AT_LEAST = {
 _DAY = "(mon|tue|wed|thu|fri|sat|sun)"
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d|24:00", re.ASCII)
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,31}", re.ASCII)
+
+
+def _is_database(text: str) -> bool:
+    # Most commands look at a configuration without a database of their own to open.
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        return not text or make_url(text).drivername in _DATABASES
+    except (ArgumentError, ValueError):
+        return False
+
+
+_DATABASES = ("sqlite", "postgresql", "postgresql+psycopg")
 _TEXTS: Mapping[str, tuple[Callable[[str], object], str]] = {
+    "database_url": (_is_database, "postgresql://user:password@host/name, or nothing for SQLite"),
     "update_version": (lambda text: not text or _VERSION.fullmatch(text), "a version, or nothing"),
     "update_days": (re.compile(f"{_DAY}(, ?{_DAY})*").fullmatch, "days such as mon,tue"),
     "update_from": (_CLOCK.fullmatch, "a time of the day such as 22:00"),

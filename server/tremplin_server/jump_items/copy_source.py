@@ -18,7 +18,7 @@ from tremplin_server.groups.pages import parse
 from tremplin_server.groups.service import Owner
 from tremplin_server.i18n import gettext as _
 from tremplin_server.jump_items import client_query
-from tremplin_server.jump_items.sources import Item
+from tremplin_server.jump_items.sources import Item, is_empty
 from tremplin_server.jump_items.view import FIELDS, View, state_words
 from tremplin_server.permissions import Permission
 
@@ -44,7 +44,7 @@ class CopySource:
         """Return the query of the copies of a view; None without any."""
         if view.method not in ("", self.method):
             return None
-        if work.session.scalar(_seen(work, select(ClientCopy.id)).limit(1)) is None:
+        if is_empty(work, self.method, _seen(work, select(ClientCopy.id))):
             return None
         query = _joined(work, literal(self.method).label("method"), ClientCopy.id, _sort(view))
         query = query.outerjoin(JumpGroup, JumpGroup.id == ClientCopy.shared_group_id)

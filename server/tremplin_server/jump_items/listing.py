@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
 
-from sqlalchemy import BindParameter, Select, func, select, union_all
+from sqlalchemy import BindParameter, Select, func, literal, select, union_all
 
 from tremplin_server.db import Work
 from tremplin_server.errors import NotFound
@@ -73,7 +73,8 @@ def _counts(work: Work, view: View, sources: Sequence[Source]) -> list[int]:
     """Return how many items of each kind a view has."""
     in_no_order = replace(view, sort="")
     queries = (source.keys(work, in_no_order) for source in sources)
-    return [0 if q is None else work.session.scalar(_counted(q)) or 0 for q in queries]
+    counts = (literal(0) if q is None else _counted(q).scalar_subquery() for q in queries)
+    return list(work.session.execute(select(*counts)).one())
 
 
 def _counted(query: Select[Any]) -> Select[Any]:

@@ -14,7 +14,7 @@ from tremplin_server.groups import service as groups
 from tremplin_server.groups.models import JumpGroup
 from tremplin_server.groups.pages import parse
 from tremplin_server.i18n import gettext as _
-from tremplin_server.jump_items.sources import Item
+from tremplin_server.jump_items.sources import Item, is_empty
 from tremplin_server.jump_items.view import FIELDS, View
 from tremplin_server.permissions import Permission
 from tremplin_server.shortcuts import service
@@ -32,7 +32,7 @@ class ShortcutSource:
         """Return the query of the shortcuts of a view; None without any, which is common."""
         if view.method not in ("", self.method) or view.state:
             return None
-        if work.session.scalar(_seen(work, select(RdpShortcut.id)).limit(1)) is None:
+        if is_empty(work, self.method, _seen(work, select(RdpShortcut.id))):
             return None
         columns = literal(self.method).label("method"), RdpShortcut.id, _sort(view).label("sort")
         query = _seen(work, select(*columns))

@@ -77,6 +77,20 @@ class Source(Protocol):
         """Delete an item; the source's own service checks the right to."""
 
 
+def is_empty(work: Work, kind: str, query: Select[Any]) -> bool:
+    """Whether the actor sees no item of a kind, given the query of those he sees.
+
+    Looked up once in a work that changes nothing: a list asks for its items and for their count.
+    """
+    known: dict[str, bool] = work.session.info.setdefault(_KNOWN_EMPTY, {})
+    if kind not in known or not work.read_only:
+        known[kind] = work.session.scalar(query.limit(1)) is None
+    return known[kind]
+
+
+_KNOWN_EMPTY = "kinds of Jump Items without any"
+
+
 def parse_key(key: str) -> tuple[str, int] | None:
     """Return method and id of an item's key; None when it is none."""
     method, _colon, number = key.partition(":")

@@ -51,6 +51,9 @@ def test_a_path_means_the_same_place_whoever_reads_it(
         ("PUBLIC_URLS", "http://a.example", "https://host"),
         ("TLS_CERTIFICATE", "/a.pem", "go together"),
         ("SECRET_KEY_FILE", "/nowhere/key", "cannot be read"),
+        ("DATABASE_URL", "nonsense", "database_url takes postgresql://"),
+        ("DATABASE_URL", "mysql://a:secret@b/c", "database_url takes postgresql://"),
+        ("DATABASE_URL", "postgresql://a:secret@b:many/c", "database_url takes postgresql://"),
     ],
 )
 def test_a_mistake_is_named(name: str, value: str, hint: str) -> None:
@@ -58,6 +61,7 @@ def test_a_mistake_is_named(name: str, value: str, hint: str) -> None:
         load({f"TREMPLIN_{name}": value})
     assert wrong.value.code == "config.invalid"
     assert hint in str(wrong.value)
+    assert "secret@" not in str(wrong.value)
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
