@@ -278,6 +278,12 @@ def test_looking_around(host: Host, page: Visitor, place: Path) -> None:
     lines = files(page, host, place)
     expect(lines).to_have_count(5)
     expect(page.page.locator("#files-count")).to_have_text("Entries: 5 (hidden: 1)")
+    beside = """cell => {
+      const icon = getComputedStyle(cell, "::before"), text = getComputedStyle(cell);
+      const end = parseFloat(icon.insetInlineStart) + parseFloat(icon.width);
+      return end > 0 && end <= parseFloat(text.paddingInlineStart);
+    }"""
+    assert page.page.locator("td.files-name").first.evaluate(beside), "the icon is on the name"
     page.page.get_by_label("Hidden files").check()
     expect(lines).to_have_count(6)
     page.shoot("files")

@@ -34,6 +34,7 @@ class Guest:
     worker_id: str | None
     external_id: str | None = None
     connection_type: str = "active"
+    platform: str = ""
 
 
 class Guests(Protocol):

@@ -60,4 +60,5 @@ def guest_of(session: SupportSession) -> Guest:
         name=(session.hostname or f"support {session.id}")[:128],
         public_key=session.public_key or b"",
         worker_id=session.worker_id,
+        platform=session.platform,
     )
