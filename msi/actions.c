@@ -340,11 +340,24 @@ __declspec(dllexport) UINT __stdcall Unregister(MSIHANDLE install) {
     return ERROR_SUCCESS;
 }
 
+/* What the agent was lent, under Wine alone (tremplin_agent.platform.wine). */
+static void forget_lent(const WCHAR *directory) {
+    struct text path = {0};
+    append_all(&path, directory);
+    append_all(&path, L"\\python");
+    append_all(&path, L"\\" LENT);
+    DeleteFileW(path.start);
+    path.start[wcslen(directory) + wcslen(L"\\python")] = 0;
+    RemoveDirectoryW(path.start);
+    free(path.start);
+}
+
 __declspec(dllexport) UINT __stdcall Forget(MSIHANDLE install) {
     WCHAR *list = property(install, DATA), *path = list, *end;
     if (MsiGetMode(install, MSIRUNMODE_ROLLBACK)) end_upgrade();
     for (; (end = wcschr(path, L'|')) != NULL; path = end + 1) {
         *end = 0;
+        if (is_wine() && path == list) forget_lent(path);
         RemoveDirectoryW(path);
     }
     free(list);

@@ -29,6 +29,7 @@ import package  # noqa: E402
 import texts  # noqa: E402
 from reproducible import settle  # noqa: E402
 from tremplin_agent import __version__  # noqa: E402
+from tremplin_agent.platform.wine import CARRIED  # noqa: E402
 
 COMPILER = "x86_64-w64-mingw32-gcc"
 FLAGS = ["-O2", "-s", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror", "-municode"]
@@ -36,6 +37,16 @@ FLAGS += ["-static-libgcc", "-Wl,--no-insert-timestamp", "-Wl,--dynamicbase", "-
 NAMES = ("tremplin-scc-win64.msi", "tremplin-scc-win64.exe")
 PROGRAMS = ("wixl", "msibuild", "osslsigncode", COMPILER, "x86_64-w64-mingw32-windres")
 FIXED_TIME = 1_577_836_800
+_PROGRAM = """import sys
+
+from tremplin_agent.platform.wine import complete
+
+complete()
+
+from tremplin_agent.__main__ import main
+
+sys.exit(main())
+"""
 _COMMAND = '@"%~dp0python\\python.exe" -I -S "%~dp0lib" %*\r\n'
 
 
@@ -94,8 +105,9 @@ def build(options: argparse.Namespace) -> None:
         work = Path(made)
         python = inputs.python(options.cache, options.python_embed, options.sha256)
         wheels = inputs.wheels(options.cache, python.version)
-        _stage(work / "stage", python, wheels)
         (work / "texts.h").write_text(texts.header())
+        random = _library(work, options, "random", "-ladvapi32")
+        _stage(work / "stage", python, wheels, random)
         msi = _msi(work, options)
         exe = _exe(work, msi, options)
         for path in (msi, exe):
@@ -129,8 +141,8 @@ def _sources() -> list[Path]:
     return sorted(path for path in found if path.parent.name != "installer")
 
 
-def _stage(stage: Path, python: inputs.Python, wheels: list[Path]) -> None:
-    """Write the files to install, all of one age."""
+def _stage(stage: Path, python: inputs.Python, wheels: list[Path], random: Path) -> None:
+    """Write the files to install, all of one age. random: the DLL that Wine is lent."""
     files: dict[str, bytes] = {f"python/{name}": data for name, data in python.files.items()}
     for wheel in wheels:
         with zipfile.ZipFile(wheel) as archive:
@@ -139,8 +151,8 @@ def _stage(stage: Path, python: inputs.Python, wheels: list[Path]) -> None:
                     files.setdefault(f"lib/{name}", archive.read(name))
     for path in _sources():
         files[f"lib/{path.relative_to(AGENT)}"] = path.read_bytes()
-    program = "import sys\n\nfrom tremplin_agent.__main__ import main\n\nsys.exit(main())\n"
-    files["lib/__main__.py"] = program.encode()
+    files["lib/__main__.py"] = _PROGRAM.encode()
+    files[f"python/{CARRIED}"] = random.read_bytes()
     files["tremplin-agent.cmd"] = _COMMAND.encode()
     files["LICENSE.txt"] = (HERE.parent / "LICENSE").read_bytes()
     for name, data in sorted(files.items()):
@@ -161,13 +173,17 @@ def _run(*words: object, directory: Path) -> None:
     )  # fmt: skip
 
 
+def _library(work: Path, options: argparse.Namespace, name: str, needs: str) -> Path:
+    """Compile one of this directory's sources into a DLL; return it."""
+    made = work / f"{name}.dll"
+    source = HERE / f"{name}.c"
+    _run(COMPILER, *FLAGS, "-shared", "-I", work, "-o", made.name, source, needs, directory=work)
+    _sign(made, options)
+    return made
+
+
 def _msi(work: Path, options: argparse.Namespace) -> Path:
-    library = work / "actions.dll"
-    _run(
-        COMPILER, *FLAGS, "-shared", "-I", work, "-o", library.name, HERE / "actions.c", "-lmsi",
-        directory=work,
-    )  # fmt: skip
-    _sign(library, options)
+    library = _library(work, options, "actions", "-lmsi")
     (work / "tremplin.wxs").write_text(package.source(work / "stage", library, options.version))
     msi = work / NAMES[0]
     _run("wixl", "--arch", "x64", "--output", msi, "tremplin.wxs", directory=work)

@@ -13,6 +13,7 @@ from tremplin_agent.platform.windows_install import (
     START_SERVICES,
     with_properties,
 )
+from tremplin_agent.platform.wine import LENT
 
 SLOT_SIZE = 1536
 """Bytes that the server may overwrite with a key info: as in the `.bin`."""
@@ -47,6 +48,7 @@ def header() -> str:
         "HELP_FR": _wide(help_text(FRENCH)),
         "VERSION_LINE": _wide(f"tremplin {__version__} (windows-64)\n"),
         "VERSION": f'"{__version__}"',
+        "LENT": _wide(LENT),
         "SLOT": '"' + "@" * SLOT_SIZE + '"',
     }
     return "".join(f"#define {name} {value}\n" for name, value in defined.items())

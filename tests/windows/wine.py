@@ -22,11 +22,10 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 CACHE = HERE.parents[1] / ".cache" / "wine"
-SHIM = HERE / "bcryptprimitives.c"
 COMPILER = "x86_64-w64-mingw32-gcc"
 PROGRAMS = ("wine", "wineserver", "msiinfo", COMPILER)
 SECONDS = 120
-_RECIPE = b"2"
+_RECIPE = b"3"
 """To be changed when `template` makes it differently."""
 _numbers = count(1)
 
@@ -58,7 +57,7 @@ def _environment(prefix: Path) -> dict[str, str]:
 def template() -> Path:
     """Return the kept prefix that machines are copies of, made when it is not there."""
     version = subprocess.run(["wine", "--version"], capture_output=True, check=True).stdout
-    inputs = version + SHIM.read_bytes() + _RECIPE
+    inputs = version + _RECIPE
     kept = CACHE / hashlib.sha256(inputs).hexdigest()[:16]
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / f"{kept.name}.lock").open("w") as turn:
@@ -89,9 +88,6 @@ def _make(kept: Path) -> None:
         env=environment, check=True, timeout=SECONDS, **quiet,  # type: ignore[call-overload]
     )  # fmt: skip
     subprocess.run(["wineserver", "--wait"], env=environment, check=True, timeout=SECONDS)
-    library = made / "drive_c/windows/system32/bcryptprimitives.dll"
-    command = [COMPILER, "-shared", "-O2", "-s", "-o", str(library), str(SHIM), "-ladvapi32"]
-    subprocess.run(command, check=True)
     # Nothing here needs what is for 32-bit programs, and a copy takes time.
     made.rename(kept)
 
